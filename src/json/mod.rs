@@ -1,0 +1,13 @@
+//! JSON of the wire: number text, member order and repeated members are kept.
+//!
+//! Money never becomes a float: a number is the text that was sent.
+//! payferry's own data uses serde_json; what shops and BTCPay say goes through here.
+
+mod number;
+mod parse;
+mod value;
+mod write;
+
+pub use number::{Number, NumberError};
+pub use parse::{DEEPEST, JsonError, parse};
+pub use value::{Object, Value};

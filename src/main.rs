@@ -1,0 +1,3 @@
+//! The payferry program.
+
+fn main() {}
