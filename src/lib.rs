@@ -4,4 +4,7 @@
 //! imports only from floors below it.
 
 pub mod bitid;
+pub mod failpoint;
 pub mod json;
+pub mod ledger;
+pub mod secrets;

@@ -1,0 +1,69 @@
+//! Stores and credentials: reading them, adding stores, marking them paired.
+
+use super::rows::{self, Credential, Store};
+use super::{Ledger, LedgerError, sqlite};
+
+const STORE: &str = "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at FROM stores";
+const CREDENTIAL: &str = "SELECT id, store_id, sin, facade, epoch, token_hash, label, created_at \
+                          FROM credentials WHERE revoked_at IS NULL";
+
+impl Ledger {
+    /// Adds a store that is not paired yet.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] where the name is taken.
+    pub async fn add_store(
+        &self,
+        id: &str,
+        name: &str,
+        server: &str,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let (id, name, server) = (id.to_owned(), name.to_owned(), server.to_owned());
+        let sql = "INSERT INTO stores (id, name, server, epoch, created_at) VALUES (?, ?, ?, 1, ?)";
+        let write = self.writer.write(move |connection| {
+            let add = sqlx::query(sql).bind(id.clone()).bind(name.clone()).bind(server.clone()).bind(now_ms);
+            Box::pin(async move { add.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Notes that BTCPay accepted the store's key, or takes BTCPay's legacy API key (sealed) instead.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn set_store_paired(
+        &self,
+        id: &str,
+        api_key_sealed: Option<Vec<u8>>,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let id = id.to_owned();
+        let sql = "UPDATE stores SET paired_at = ?, api_key_sealed = ? WHERE id = ?";
+        let write = self.writer.write(move |connection| {
+            let set = sqlx::query(sql).bind(now_ms).bind(api_key_sealed.clone()).bind(id.clone());
+            Box::pin(async move { set.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Every store, by name.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn stores(&self) -> Result<Vec<Store>, LedgerError> {
+        let sql = format!("{STORE} ORDER BY name");
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.reads).await.map_err(sqlite::error)?;
+        rows.iter().map(rows::store).collect()
+    }
+
+    /// Every credential that is not revoked.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn credentials(&self) -> Result<Vec<Credential>, LedgerError> {
+        let rows = sqlx::query(CREDENTIAL).fetch_all(&self.reads).await.map_err(sqlite::error)?;
+        rows.iter().map(rows::credential).collect()
+    }
+}
