@@ -4,4 +4,6 @@
 //! imports only from floors below it.
 
 pub mod bitid;
+pub mod config;
 pub mod json;
+pub mod lifecycle;
