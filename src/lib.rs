@@ -4,7 +4,9 @@
 //! imports only from floors below it.
 
 pub mod bitid;
+pub mod config;
 pub mod failpoint;
 pub mod json;
 pub mod ledger;
+pub mod lifecycle;
 pub mod secrets;

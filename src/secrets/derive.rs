@@ -81,7 +81,7 @@ mod tests {
             known,
             [
                 "037cacdc4d7849cbc3c8b39857a0cb73ea490d87fa26f83a8c22b68cd17a99c454",
-                "DbKEthofVhfNULhT6jFNXnS8p3oTZYPX1RhzFEb4Hpe7",
+                "1uSbWBR2a2JhxxQ1RvzcKXLZem4Da6eT2giezz33czg",
                 "HvHbYhdFbs53bBtTCar8fCHPDyzMcgqiDNza6JErqYEV",
             ]
         );
