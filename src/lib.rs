@@ -5,8 +5,14 @@
 
 pub mod bitid;
 pub mod config;
+pub mod contract;
+pub mod directory;
+pub mod divergence;
 pub mod failpoint;
 pub mod json;
 pub mod ledger;
 pub mod lifecycle;
+pub mod pairing;
 pub mod secrets;
+pub mod telemetry;
+pub mod walk;
