@@ -4,4 +4,5 @@
 //! imports only from floors below it.
 
 pub mod bitid;
+pub mod contract;
 pub mod json;
