@@ -96,7 +96,7 @@ async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::Value::Array(items));
         return Ok(());
     }
-    println!("{:<9} {:<36} {:<9} {:>7}  {}", "CODE", "SIN", "FACADE", "MINUTES", "LABEL");
+    println!("{:<9} {:<36} {:<9} {:>7}  LABEL", "CODE", "SIN", "FACADE", "MINUTES");
     for pairing in &open {
         println!(
             "{:<9} {:<36} {:<9} {:>7}  {}",

@@ -103,7 +103,7 @@ async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::Value::Array(stores.iter().map(row).collect()));
         return Ok(());
     }
-    println!("{:<24} {:<16} {}", "STORE", "SERVER", "PAIRED");
+    println!("{:<24} {:<16} PAIRED", "STORE", "SERVER");
     for store in stores {
         let paired = if store.paired_at.is_some() { "yes" } else { "no" };
         println!("{:<24} {:<16} {paired}", store.name, store.server);

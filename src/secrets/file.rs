@@ -52,7 +52,6 @@ fn file_error(path: &Path, error: &std::io::Error) -> SecretsError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

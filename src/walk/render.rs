@@ -81,7 +81,7 @@ fn single(name: &str, value: Value) -> Value {
     Object::new().with(name, value).into()
 }
 
-fn number(text: &String) -> Option<Value> {
+fn number(text: &str) -> Option<Value> {
     Number::parse(text).ok().map(Value::Number)
 }
 
