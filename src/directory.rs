@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bitid::Sin;
-use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store, VersionProbe};
+use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store};
 
 /// How often the ledger is asked whether another process changed it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -84,20 +84,16 @@ impl Directory {
 
     /// Watches for commits of other processes until told to stop.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut probe = VersionProbe::default();
         let mut last = None;
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let version = self.ledger.version(&mut probe).await;
+            let version = self.ledger.version().await;
             let changed = match version {
                 Ok(version) if last == Some(version) => continue,
                 Ok(version) => {
                     last = Some(version);
                     self.refresh().await
                 }
-                Err(error) => {
-                    probe = VersionProbe::default();
-                    Err(error)
-                }
+                Err(error) => Err(error),
             };
             if let Err(error) = changed {
                 tracing::warn!(%error, "directory_not_refreshed");
