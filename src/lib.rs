@@ -3,11 +3,15 @@
 //! The rooms are listed in `ARCHITECTURE.md`, lowest floor first; a room
 //! imports only from floors below it.
 
+pub mod admin;
+pub mod app;
 pub mod bitid;
+pub mod cli;
 pub mod config;
 pub mod contract;
 pub mod directory;
 pub mod divergence;
+pub mod edge;
 pub mod failpoint;
 pub mod json;
 pub mod ledger;
