@@ -78,6 +78,7 @@ fn credential(store: &str, sin: &Sin) -> Credential {
         store_id: store.to_owned(),
         sin: sin.clone(),
         facade: Facade::Merchant,
+        scope: store.to_owned(),
         epoch: 1,
         token_hash: hash,
         label: None,
@@ -338,6 +339,28 @@ async fn a_code_is_never_taken_over_and_not_used_late() {
 }
 
 #[tokio::test]
+async fn codes_that_ran_out_do_not_pile_up() {
+    let home = Home::new();
+    let ledger = home.with_store().await;
+    code(&ledger, "bound", Some(sin(1)), None).await;
+    assert!(ledger.complete_pairing("bound", vec![credential("s1", &sin(1))], 10).await.unwrap());
+    code(&ledger, "forgotten", Some(sin(2)), None).await;
+    let late = NewPairing {
+        code_hash: "late".to_owned(),
+        code: None,
+        store_id: None,
+        sin: Some(sin(3)),
+        facade: Facade::Merchant,
+        label: None,
+        created_at: 2 * 24 * 3_600_000,
+        expires_at: 3 * 24 * 3_600_000,
+    };
+    ledger.add_pairing(late).await.unwrap();
+    assert!(ledger.find_pairing("forgotten").await.unwrap().is_none());
+    assert!(ledger.find_pairing("bound").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_key_belongs_to_one_store() {
     let home = Home::new();
     let ledger = home.with_store().await;
@@ -362,7 +385,7 @@ async fn a_copy_of_the_ledger_tells_no_secret() {
     ledger.reserve_invoice(new).await.unwrap();
     let key = secret.seal("api_key/s1", [2; 24], b"legacy-api-key-of-btcpay");
     ledger.set_store_paired("s1", Some(key), 3).await.unwrap();
-    let token = secret.token(sin(1).as_str(), "merchant", 1);
+    let token = secret.token("s1", sin(1).as_str(), "merchant", 1);
     code(&ledger, &token_hash("C4Lg7oW"), None, Some("s1")).await;
     let kept = Credential { token_hash: token_hash(&token), ..credential("s1", &sin(1)) };
     assert!(ledger.complete_pairing(&token_hash("C4Lg7oW"), vec![kept], 10).await.unwrap());
