@@ -132,9 +132,9 @@ impl Walk {
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let route = route::route(request.method(), request.uri().path())
-            .inspect_err(|error| record.endpoint = error.endpoint())?;
-        record.endpoint = route.endpoint.as_str();
+        let routed = route::route(request.method(), request.uri().path());
+        record.endpoint = routed.label;
+        let route = routed.route?;
         let host = host(&request);
         let (head, body) = request.into_parts();
         let body = collect::collect(body, self.limits.body_bytes).await?;

@@ -13,6 +13,10 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, process_environment};
 
+/// Lets shops that were written for bitpay.com buy through BTCPay Server.
+///
+/// payferry stands where bitpay.com stood, answers each shop as BitPay would, and makes and reads the
+/// invoices at BTCPay Server. Shops are not changed.
 #[derive(Debug, Parser)]
 #[command(name = "payferry", version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub struct Cli {

@@ -78,16 +78,11 @@ struct Catalogue {
 }
 
 static CATALOGUE: LazyLock<Vec<CatalogueRow>> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the table is part of the program; a test parses it")]
-    let table: Catalogue =
-        toml::from_str(include_str!("../../contract/divergences.toml")).expect("contract/divergences.toml");
-    table.divergence
+    super::built_in::<Catalogue>(include_str!("../../contract/divergences.toml")).divergence
 });
 
-static RULES: LazyLock<InvoiceRules> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the table is part of the program; a test parses it")]
-    toml::from_str(include_str!("../../contract/btcpay-invoice.toml")).expect("contract/btcpay-invoice.toml")
-});
+static RULES: LazyLock<InvoiceRules> =
+    LazyLock::new(|| super::built_in(include_str!("../../contract/btcpay-invoice.toml")));
 
 /// The whole catalogue.
 #[must_use]

@@ -1,32 +1,32 @@
-//! BitPay's API as a table (`contract/endpoints.toml`): which paths there are and what payferry does with them.
+//! Which call of BitPay's API a request line is (`contract/endpoints.toml`).
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Generation;
-
-/// Longest id in a path; BTCPay's are 22, guids 36 characters.
+/// Longest id in a path. BitPay's and BTCPay's have 22 characters, a guid 36.
 const LONGEST_ID: usize = 64;
+/// Longest path looked at; the longest known one has 66 characters.
+const LONGEST_PATH: usize = 512;
 
-/// A call that payferry carries out.
+/// The calls that this release answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// `POST /tokens`
+    /// `POST /tokens`: pairing, both ways round.
     CreateToken,
-    /// `GET /tokens`
+    /// `GET /tokens`: what a key may do.
     ListTokens,
-    /// `POST /invoices`
+    /// `POST /invoices`.
     CreateInvoice,
-    /// `GET /invoices/:id`
+    /// `GET /invoices/:id`.
     ReadInvoice,
 }
 
 impl Endpoint {
-    /// As it stands in the log and in metrics.
+    /// Its name in logs and metrics; never changes.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::CreateToken => "create_token",
             Self::ListTokens => "list_tokens",
@@ -36,118 +36,212 @@ impl Endpoint {
     }
 }
 
-/// One method and path of BitPay's API.
-#[derive(Debug, Clone, Deserialize)]
+/// The two shapes of BitPay's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Generation {
+    /// `/api/*`, 2011 to 2018: API key, bare bodies, errors with status 200.
+    V1,
+    /// 2014 to today: keys and tokens, enveloped bodies.
+    V2,
+}
+
+impl Generation {
+    /// The generation that a path belongs to, known call or not.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        let path = path.trim_start_matches('/');
+        match path.get(..4) {
+            Some(start) if start.eq_ignore_ascii_case("api/") => Self::V1,
+            _ => Self::V2,
+        }
+    }
+}
+
+/// What a row of the table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A documented call.
+    #[default]
+    Api,
+    /// A call that no page documents but a client sends.
+    Variant,
+    /// An address for browsers.
+    Page,
+    /// BitPay calls the shop; never matched.
+    Outbound,
+}
+
+/// One method and path.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EndpointRow {
-    /// HTTP method.
+pub struct Row {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: String,
-    /// Path; a segment that begins with a colon stands for one value.
+    /// `:name` stands for one segment, a final `*` for one or more.
     pub path: String,
-    /// Generation.
-    pub api: Generation,
-    /// When BitPay offered it.
+    /// What the row is about.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Shape of its answers.
+    pub generation: Generation,
+    /// From when to when BitPay offered it.
     pub years: String,
-    /// What payferry carries out for it.
-    #[serde(default)]
+    /// What tells it from another row of the same path.
+    pub note: Option<String>,
+    /// The endpoint that answers.
     pub serve: Option<Endpoint>,
-    /// Why it is refused.
-    #[serde(default)]
+    /// Why none does, in one short sentence for logs.
     pub refuse: Option<String>,
+}
+
+/// What a method and path mean.
+#[derive(Debug)]
+pub enum Found {
+    /// payferry answers; with the id of the path, where it has one.
+    Served(Endpoint, Params),
+    /// BitPay has it, payferry does not.
+    Refused(&'static Row),
+    /// The path is BitPay's, the method is not; see [`allowed`].
+    MethodNotAllowed,
+    /// Nothing of BitPay's, or an id that nobody could have been given.
+    Unknown,
+}
+
+impl Found {
+    /// A label with few values, for metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Served(endpoint, _) => endpoint.name(),
+            Self::Refused(row) if row.kind == Kind::Page => "refused_page",
+            Self::Refused(row) => match row.generation {
+                Generation::V1 => "refused_v1",
+                Generation::V2 => "refused_v2",
+            },
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What the path carried.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Params {
+    /// The id, percent-decoded: at most 64 of `A-Z a-z 0-9 - _`.
+    pub id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
-    endpoint: Vec<EndpointRow>,
+struct File {
+    endpoint: Vec<Row>,
 }
 
-static ROWS: LazyLock<Vec<EndpointRow>> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the table is part of the program; a test parses it")]
-    let table: Table =
-        toml::from_str(include_str!("../../contract/endpoints.toml")).expect("contract/endpoints.toml");
-    table.endpoint
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let mut rows = super::built_in::<File>(include_str!("../../contract/endpoints.toml")).endpoint;
+    // Spelled-out segments win over parameters: `/payouts/group` before `/payouts/:id`.
+    rows.sort_by_key(|row| {
+        (row.path.starts_with("//"), row.path.contains('*'), row.path.matches(':').count())
+    });
+    rows
 });
 
-/// The whole table.
+/// Every row, the most exact paths first.
 #[must_use]
-pub fn endpoint_rows() -> &'static [EndpointRow] {
+pub fn rows() -> &'static [Row] {
     &ROWS
 }
 
-/// What a method and a path mean.
-#[derive(Debug, Clone)]
-pub enum Found {
-    /// A path of BitPay's API with this method, and the value of its `:id`.
-    Row(&'static EndpointRow, Option<String>),
-    /// A path of BitPay's API, with another method.
-    OtherMethod,
-    /// No path of BitPay's API.
-    Nothing,
-}
-
-/// Looks a request up. Slashes at the end and doubled ones do not count (PyPI bitpay, ruby-client),
-/// nor does letter case outside of ids (npm bitpay-sdk `supportedwallets`).
+/// Finds the row for a method and a raw path (a query is ignored).
+///
+/// Fixed segments match in any letter case, one slash at the end is ignored and a
+/// doubled one at the start read as one: clients send `/invoices/`, `/supportedwallets`, `//BTC`.
+/// Percent signs are decoded in ids only, so no two spellings of a fixed path exist.
 #[must_use]
-pub fn find_endpoint(method: &str, path: &str) -> Found {
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let mut known = false;
-    for row in ROWS.iter() {
-        let Some(id) = matches(&row.path, &segments) else { continue };
-        if row.method == method {
-            return Found::Row(row, id);
+pub fn find(method: &str, path: &str) -> Found {
+    let mut path_known = false;
+    for (row, params) in matching(path) {
+        if row.method != method {
+            path_known = true;
+            continue;
         }
-        known = true;
+        return match row.serve {
+            Some(endpoint) => Found::Served(endpoint, params),
+            None => Found::Refused(row),
+        };
     }
-    if known { Found::OtherMethod } else { Found::Nothing }
+    if path_known { Found::MethodNotAllowed } else { Found::Unknown }
 }
 
-/// None: another path. Some(id): this one, with the last of its values.
-fn matches(pattern: &str, segments: &[&str]) -> Option<Option<String>> {
-    let wanted: Vec<&str> = pattern.split('/').filter(|segment| !segment.is_empty()).collect();
-    if wanted.len() != segments.len() {
-        return None;
-    }
-    let mut id = None;
-    for (wanted, segment) in wanted.iter().zip(segments) {
-        if wanted.starts_with(':') {
-            id = Some(value(segment)?);
-        } else if !wanted.eq_ignore_ascii_case(segment) {
+/// The methods that BitPay has for a path, for an `Allow` header.
+#[must_use]
+pub fn allowed(path: &str) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = matching(path).map(|(row, _)| row.method.as_str()).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+fn matching(path: &str) -> impl Iterator<Item = (&'static Row, Params)> {
+    let path = path.split('?').next().unwrap_or_default();
+    let segments = segments(path).unwrap_or_default();
+    let doubled = path.starts_with("//");
+    rows().iter().filter(|row| row.kind != Kind::Outbound).filter_map(move |row| {
+        let only_doubled = row.path.starts_with("//");
+        if only_doubled && !doubled {
+            return None;
+        }
+        fits(row.path.trim_start_matches('/'), &segments).map(|params| (row, params))
+    })
+}
+
+/// The segments between the slashes; none for a path that is nobody's.
+fn segments(path: &str) -> Option<Vec<String>> {
+    let inner = path.strip_prefix('/')?;
+    let inner = inner.strip_prefix('/').unwrap_or(inner);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let good = path.len() <= LONGEST_PATH && !inner.split('/').any(str::is_empty);
+    good.then(|| inner.split('/').map(str::to_owned).collect())
+}
+
+fn fits(pattern: &str, segments: &[String]) -> Option<Params> {
+    let mut params = Params::default();
+    let mut given = segments.iter();
+    for expected in pattern.split('/') {
+        if expected == "*" {
+            return given.next().map(|_| params);
+        }
+        let segment = given.next()?;
+        if let Some(name) = expected.strip_prefix(':') {
+            let id = id(segment)?;
+            if name == "id" {
+                params.id = Some(id);
+            }
+        } else if !segment.eq_ignore_ascii_case(expected) {
             return None;
         }
     }
-    Some(id)
+    given.next().is_none().then_some(params)
 }
 
-fn value(segment: &str) -> Option<String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (segment.len() <= LONGEST_ID && segment.bytes().all(plain)).then(|| segment.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_is_either_served_or_refused() {
-        for row in endpoint_rows() {
-            assert!(row.serve.is_some() != row.refuse.is_some(), "{} {}", row.method, row.path);
+/// An id after percent-decoding, where it is one that could have been handed out.
+fn id(segment: &str) -> Option<String> {
+    let mut text = String::with_capacity(segment.len());
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte =
+            if byte == b'%' { hex_digit(bytes.next()?)? * 16 + hex_digit(bytes.next()?)? } else { byte };
+        let good = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !good || text.len() >= LONGEST_ID {
+            return None;
         }
+        text.push(char::from(byte));
     }
+    Some(text)
+}
 
-    #[test]
-    fn spellings_that_clients_send_are_found() {
-        let served = |method, path| match find_endpoint(method, path) {
-            Found::Row(row, id) => (row.serve, id),
-            other => panic!("{method} {path}: {other:?}"),
-        };
-        assert_eq!(served("POST", "/invoices/"), (Some(Endpoint::CreateInvoice), None), "btcpay-python");
-        assert_eq!(served("GET", "/invoices/Abc"), (Some(Endpoint::ReadInvoice), Some("Abc".to_owned())));
-        assert_eq!(served("POST", "//tokens"), (Some(Endpoint::CreateToken), None), "ruby-client");
-        assert_eq!(served("GET", "/supportedwallets").0, None, "npm bitpay-sdk");
-        assert_eq!(served("GET", "/currencies/").0, None, "npm bitpay-sdk 1 to 4");
-        assert!(matches!(find_endpoint("PUT", "/tokens"), Found::OtherMethod));
-        assert!(matches!(find_endpoint("GET", "/nothing"), Found::Nothing));
-        assert!(matches!(find_endpoint("GET", "/invoices/a%2fb"), Found::Nothing), "ids are plain");
-    }
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

@@ -95,12 +95,8 @@ struct Table {
     field: Vec<Field>,
 }
 
-static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the table is part of the program; a test parses it")]
-    let table: Table = toml::from_str(include_str!("../../contract/invoice-fields.toml"))
-        .expect("contract/invoice-fields.toml");
-    table.field
-});
+static FIELDS: LazyLock<Vec<Field>> =
+    LazyLock::new(|| super::built_in::<Table>(include_str!("../../contract/invoice-fields.toml")).field);
 
 /// The members, in the order of the answer.
 #[must_use]

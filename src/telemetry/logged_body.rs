@@ -108,8 +108,8 @@ mod tests {
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
     use tracing_subscriber::fmt::MakeWriter;
 
-    use super::super::Side;
     use super::*;
+    use crate::contract::Side;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);

@@ -255,7 +255,7 @@ mod tests {
         metrics.upstream("main", UpstreamResult::Answered);
         metrics.divergence("invoice_create", "null", "invoice-nulls");
         metrics.create(CreateOutcome::Created);
-        metrics.ledger_commit();
+        metrics.set_ledger_commits(1);
         let connection = metrics.connection();
         let text = metrics.encode();
         for line in [

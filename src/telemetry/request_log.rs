@@ -121,7 +121,7 @@ impl RequestRecord {
                     agent = self.agent,
                     status = self.status,
                     reason = self.reason,
-                    side = self.side.map(Side::as_str),
+                    side = self.side.map(Side::name),
                     truth = (!self.truth.is_empty()).then_some(self.truth.as_str()),
                     bytes_in = self.bytes_in,
                     bytes_out,

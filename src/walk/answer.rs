@@ -18,15 +18,11 @@ pub fn answer(outcome: Result<Value, Refusal>, record: &mut RequestRecord) -> Re
     let (status, body, reason) = match outcome {
         Ok(value) => (200, value.to_string(), None),
         Err(refusal) => {
-            let row = refusal.code.row();
-            record.reason = refusal.code.as_str();
-            record.side = Some(row.side);
-            record.truth = refusal.truth;
-            (
-                refusal.code.status(refusal.generation),
-                refusal.code.body(refusal.generation).to_string(),
-                Some(row),
-            )
+            let Refusal { code, generation, truth } = refusal;
+            record.reason = code.name();
+            record.side = Some(code.row().side);
+            record.truth = truth;
+            (code.status(generation), code.body(generation, None), Some(code))
         }
     };
     record.status = status;
@@ -35,9 +31,9 @@ pub fn answer(outcome: Result<Value, Refusal>, record: &mut RequestRecord) -> Re
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(row) = reason {
-        headers.insert(REASON, HeaderValue::from_static(row.code.as_str()));
-        if row.side != Side::Shop && status == 503 {
+    if let Some(code) = reason {
+        headers.insert(REASON, HeaderValue::from_static(code.name()));
+        if code.row().side != Side::Shop && status == 503 {
             headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
     }

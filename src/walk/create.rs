@@ -210,7 +210,7 @@ impl Creates {
         match outcome {
             Ok(made) => tracing::warn!(store, invoice = made.facts.id, "created_after_deadline"),
             Err(error) => {
-                tracing::warn!(store, code = error.code().as_str(), %error, "create_failed_after_deadline")
+                tracing::warn!(store, code = error.code().name(), %error, "create_failed_after_deadline")
             }
         }
     }

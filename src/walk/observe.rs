@@ -33,7 +33,7 @@ pub fn observe_read(answer: &Value, witness: &Witness<'_>) -> u32 {
 }
 
 fn report(endpoint: Endpoint, found: &[Divergence], witness: &Witness<'_>) -> u32 {
-    let place = Place { endpoint: endpoint.as_str(), store: witness.store, agent: witness.agent };
+    let place = Place { endpoint: endpoint.name(), store: witness.store, agent: witness.agent };
     for one in found {
         witness.metrics.divergence(place.endpoint, Kind::as_str(one.kind), one.id_or_uncatalogued());
         divergence::report(one, &place);

@@ -2,14 +2,15 @@
 
 use http::Method;
 
-use crate::contract::{Endpoint, EndpointRow, ErrorCode, Found, Generation, find_endpoint};
+use crate::contract::endpoints::{self, Row};
+use crate::contract::{Endpoint, ErrorCode, Found, Generation};
 
 /// Why a request is no call that payferry carries out.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum RouteError {
     /// BitPay has it, payferry does not.
     #[error("{} {} is not offered: {}", .0.method, .0.path, .0.refuse.as_deref().unwrap_or_default())]
-    NotOffered(&'static EndpointRow),
+    NotOffered(&'static Row),
     /// BitPay has the path, with another method.
     #[error("no such method on this path")]
     OtherMethod(Generation),
@@ -33,17 +34,8 @@ impl RouteError {
     #[must_use]
     pub fn generation(self) -> Generation {
         match self {
-            Self::NotOffered(row) => row.api,
+            Self::NotOffered(row) => row.generation,
             Self::OtherMethod(generation) | Self::Unknown(generation) => generation,
-        }
-    }
-
-    /// Its name in the log and in metrics.
-    #[must_use]
-    pub fn endpoint(self) -> &'static str {
-        match self {
-            Self::NotOffered(_) => "refused",
-            Self::OtherMethod(_) | Self::Unknown(_) => "unknown",
         }
     }
 }
@@ -57,18 +49,26 @@ pub struct Route {
     pub id: String,
 }
 
+/// What a request is, and its name in the log and in metrics.
+#[derive(Debug)]
+pub struct Routed {
+    /// One of few names, never a path.
+    pub label: &'static str,
+    /// The call, or why it is none.
+    pub route: Result<Route, RouteError>,
+}
+
 /// Looks method and path up in the table of BitPay's API.
-///
-/// # Errors
-/// [`RouteError`].
-pub fn route(method: &Method, path: &str) -> Result<Route, RouteError> {
-    let generation = if path.starts_with("/api/") { Generation::V1 } else { Generation::V2 };
-    match find_endpoint(method.as_str(), path) {
-        Found::Row(row, id) => match row.serve {
-            Some(endpoint) => Ok(Route { endpoint, id: id.unwrap_or_default() }),
-            None => Err(RouteError::NotOffered(row)),
-        },
-        Found::OtherMethod => Err(RouteError::OtherMethod(generation)),
-        Found::Nothing => Err(RouteError::Unknown(generation)),
-    }
+#[must_use]
+pub fn route(method: &Method, path: &str) -> Routed {
+    let found = endpoints::find(method.as_str(), path);
+    let label = found.label();
+    let generation = Generation::of_path(path);
+    let route = match found {
+        Found::Served(endpoint, params) => Ok(Route { endpoint, id: params.id.unwrap_or_default() }),
+        Found::Refused(row) => Err(RouteError::NotOffered(row)),
+        Found::MethodNotAllowed => Err(RouteError::OtherMethod(generation)),
+        Found::Unknown => Err(RouteError::Unknown(generation)),
+    };
+    Routed { label, route }
 }

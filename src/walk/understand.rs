@@ -1,7 +1,8 @@
 //! Tells what an answer of BTCPay means: an invoice, "there is none", a refusal, or nothing usable.
 
 use super::forward::UpstreamAnswer;
-use crate::contract::{self, ErrorCode};
+use crate::contract::ErrorCode;
+use crate::contract::errors::of_create_refusal;
 use crate::json::{self, Value};
 
 /// Why BTCPay's answer is not what was asked for.
@@ -13,18 +14,9 @@ pub enum Misunderstood {
     /// 401 or 403: payferry's own key is not (or no longer) paired with the store.
     #[error("BTCPay refused payferry's key ({0})")]
     KeyRefused(u16),
-    /// 400 because NBXplorer or the node is down; BTCPay uses the words of an unknown currency.
-    #[error("BTCPay cannot make invoices just now: its node or NBXplorer is down")]
-    BackendDown,
-    /// 400: no rate for the currency, or no payment method.
-    #[error("BTCPay has no rate or payment method for this currency")]
-    CurrencyUnavailable,
-    /// 400: too small to be paid on chain.
-    #[error("BTCPay refused the amount as too small")]
-    PriceTooSmall,
-    /// 400 of another kind.
-    #[error("BTCPay refused the invoice")]
-    Refused,
+    /// 400: BTCPay made nothing; the row of the error table says why.
+    #[error("BTCPay refused the create: {}", .0.name())]
+    Refused(ErrorCode),
     /// 5xx (always an empty body at BTCPay 2.4.1), or a status that makes no sense here.
     #[error("BTCPay failed with status {0}")]
     Failed(u16),
@@ -40,10 +32,7 @@ impl Misunderstood {
         match self {
             Self::NotFound => ErrorCode::ObjectNotFound,
             Self::KeyRefused(_) => ErrorCode::UpstreamRefusedKey,
-            Self::BackendDown => ErrorCode::UpstreamBackendDown,
-            Self::CurrencyUnavailable => ErrorCode::CurrencyUnavailable,
-            Self::PriceTooSmall => ErrorCode::PriceTooSmall,
-            Self::Refused => ErrorCode::CreateRefused,
+            Self::Refused(code) => *code,
             Self::Failed(_) => ErrorCode::UpstreamFailed,
             Self::NotJson => ErrorCode::UpstreamNotJson,
         }
@@ -70,18 +59,9 @@ pub fn understand(answer: &UpstreamAnswer) -> Result<Value, Misunderstood> {
     }
 }
 
+/// The text itself is for nobody: it carries BTCPay's log with inner addresses.
 fn refusal(body: &[u8]) -> Misunderstood {
     let body = json::parse(body);
-    let text =
-        body.as_ref().ok().and_then(|body| body.get("error")).and_then(Value::as_str).unwrap_or_default();
-    if !text.starts_with("Error retrieving a matching payment method or rate") {
-        return Misunderstood::Refused;
-    }
-    if contract::is_backend_outage(text) {
-        Misunderstood::BackendDown
-    } else if text.to_ascii_lowercase().contains("dust") || text.contains("too small") {
-        Misunderstood::PriceTooSmall
-    } else {
-        Misunderstood::CurrencyUnavailable
-    }
+    let text = body.as_ref().ok().and_then(|body| body.get("error")).and_then(Value::as_str);
+    Misunderstood::Refused(of_create_refusal(text.unwrap_or_default()))
 }
