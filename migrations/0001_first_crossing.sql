@@ -21,13 +21,18 @@ CREATE TABLE credentials (
     store_id TEXT NOT NULL REFERENCES stores (id),
     sin TEXT NOT NULL REFERENCES identities (sin),
     facade TEXT NOT NULL,
+    -- What the token was derived from beside SIN, facade and epoch: the store's id, or the code's hash
+    -- where the token was announced before anybody chose a store.
+    scope TEXT NOT NULL,
     epoch BIGINT NOT NULL,
     token_hash TEXT NOT NULL UNIQUE,
     label TEXT,
     created_at BIGINT NOT NULL,
     revoked_at BIGINT,
-    UNIQUE (store_id, sin, facade, epoch)
+    UNIQUE (scope, sin, facade, epoch)
 );
+
+CREATE INDEX credentials_sin ON credentials (sin);
 
 -- A code that the operator made (store known, SIN not yet) or that a shop asked for (SIN known, store not yet).
 CREATE TABLE pairings (

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bitid::Sin;
-use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store, VersionProbe};
+use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store};
 
 /// How often the ledger is asked whether another process changed it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -57,19 +57,20 @@ impl Directory {
 
     /// The credential of a token, by the token's hash.
     pub async fn token(&self, hash: &str) -> Option<Entry> {
-        self.find(|snapshot| snapshot.by_token.get(hash).cloned()).await
+        let known = self.ledger.knows_credential(hash, &[]);
+        self.find(|snapshot| snapshot.by_token.get(hash).cloned(), known).await
     }
 
     /// Every credential of a key, by any of its SINs.
     pub async fn sins(&self, sins: &[Sin]) -> Vec<Entry> {
-        self.find(|snapshot| sins.iter().find_map(|sin| snapshot.by_sin.get(sin).cloned()))
-            .await
-            .unwrap_or_default()
+        let known = self.ledger.knows_credential("", sins);
+        let look = |snapshot: &Snapshot| sins.iter().find_map(|sin| snapshot.by_sin.get(sin).cloned());
+        self.find(look, known).await.unwrap_or_default()
     }
 
     /// A store, by payferry's id for it.
     pub async fn store(&self, id: &str) -> Option<Arc<Store>> {
-        self.find(|snapshot| snapshot.stores.get(id).cloned()).await
+        self.find(|snapshot| snapshot.stores.get(id).cloned(), async { Ok(true) }).await
     }
 
     /// Reads the ledger again, for example after a pairing.
@@ -84,20 +85,16 @@ impl Directory {
 
     /// Watches for commits of other processes until told to stop.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        let mut probe = VersionProbe::default();
         let mut last = None;
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let version = self.ledger.version(&mut probe).await;
+            let version = self.ledger.version().await;
             let changed = match version {
                 Ok(version) if last == Some(version) => continue,
                 Ok(version) => {
                     last = Some(version);
                     self.refresh().await
                 }
-                Err(error) => {
-                    probe = VersionProbe::default();
-                    Err(error)
-                }
+                Err(error) => Err(error),
             };
             if let Err(error) = changed {
                 tracing::warn!(%error, "directory_not_refreshed");
@@ -105,13 +102,21 @@ impl Directory {
         }
     }
 
-    async fn find<T>(&self, look: impl Fn(&Snapshot) -> Option<T>) -> Option<T> {
+    /// Looks into the picture; where it misses, `known` asks the ledger, and only a yes reads it anew.
+    async fn find<T>(
+        &self,
+        look: impl Fn(&Snapshot) -> Option<T>,
+        known: impl Future<Output = Result<bool, LedgerError>>,
+    ) -> Option<T> {
         let before = self.snapshot.load_full();
         if let Some(found) = look(&before) {
             return Some(found);
         }
         let _waiting = self.waiting.try_acquire().ok()?;
         let reload = async {
+            if !known.await? {
+                return Ok(());
+            }
             let _alone = self.reload.lock().await;
             // Another miss may have reloaded while this one waited.
             if Arc::ptr_eq(&before, &self.snapshot.load_full()) {

@@ -130,7 +130,8 @@ impl Ledger {
     /// Keeps BTCPay's id and its answer.
     ///
     /// # Errors
-    /// [`LedgerError`].
+    /// [`LedgerError::Conflict`] where there is no such row, where it has another id already, or where
+    /// another row has this id; else [`LedgerError`].
     pub async fn bind_invoice(
         &self,
         row_id: &str,
@@ -140,14 +141,20 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let (row_id, invoice_id) = (row_id.to_owned(), invoice_id.to_owned());
         let sql = "UPDATE invoices SET state = 'created', invoice_id = ?, answer_sealed = ?, updated_at = ? \
-                   WHERE row_id = ?";
+                   WHERE row_id = ? AND (invoice_id IS NULL OR invoice_id = ?)";
         let write = self.writer.write(move |connection| {
             let bind = sqlx::query(sql)
                 .bind(invoice_id.clone())
                 .bind(answer_sealed.clone())
                 .bind(now_ms)
-                .bind(row_id.clone());
-            Box::pin(async move { bind.execute(connection).await.map(drop).map_err(sqlite::error) })
+                .bind(row_id.clone())
+                .bind(invoice_id.clone());
+            Box::pin(async move {
+                match bind.execute(connection).await.map_err(sqlite::error)?.rows_affected() {
+                    0 => Err(LedgerError::Conflict("the row is missing or has another invoice".to_owned())),
+                    _ => Ok(()),
+                }
+            })
         });
         write.await
     }
@@ -171,18 +178,25 @@ impl Ledger {
         write.await
     }
 
-    /// Takes a row that made nothing back to pending, for one more send by the process life `by`.
-    /// False where another did so first.
+    /// Takes a row that made nothing back to pending, for one more send by the process life `by`, of these
+    /// words. False where another did so first, or where the invoice exists.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn reopen_invoice(&self, row: &InvoiceRow, by: &str, now_ms: i64) -> Result<bool, LedgerError> {
+    pub async fn reopen_invoice(
+        &self,
+        row: &InvoiceRow,
+        by: &str,
+        words_sealed: Vec<u8>,
+        now_ms: i64,
+    ) -> Result<bool, LedgerError> {
         let (row, by) = (row.clone(), by.to_owned());
-        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, updated_at = ? \
-                   WHERE row_id = ? AND state = ? AND sent_by = ?";
+        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, words_sealed = ?, updated_at = ? \
+                   WHERE row_id = ? AND state = ? AND sent_by = ? AND invoice_id IS NULL";
         let write = self.writer.write(move |connection| {
             let reopen = sqlx::query(sql)
                 .bind(by.clone())
+                .bind(words_sealed.clone())
                 .bind(now_ms)
                 .bind(row.row_id.clone())
                 .bind(row.state.as_str())
@@ -206,9 +220,9 @@ impl Ledger {
 }
 
 async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<Reservation, LedgerError> {
-    let guid_seen = same_guid(connection, &new).await?;
-    if let Some(row) = guid_seen.iter().find(|(_, fingerprint)| *fingerprint == new.fingerprint) {
-        return Ok(Reservation::Existing(row.0.clone()));
+    let guid_seen = guid_seen(connection, &new).await?;
+    if let Some(row) = if guid_seen { same_order(connection, &new).await? } else { None } {
+        return Ok(Reservation::Existing(row));
     }
     let sql = "INSERT INTO invoices (row_id, store_id, credential_id, guid, fingerprint, state, words_sealed, \
                dialect, host, agent, notification_id, sent_by, created_at, updated_at) \
@@ -239,18 +253,24 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         answer_sealed: None,
         sent_by: new.sent_by,
     };
-    Ok(Reservation::New { row, same_guid_other_body: !guid_seen.is_empty() })
+    Ok(Reservation::New { row, same_guid_other_body: guid_seen })
 }
 
-async fn same_guid(
+async fn guid_seen(connection: &mut SqliteConnection, new: &NewInvoice) -> Result<bool, LedgerError> {
+    let sql = "SELECT 1 FROM invoices WHERE store_id = ? AND credential_id = ? AND guid = ? LIMIT 1";
+    let find = sqlx::query(sql).bind(&new.store_id).bind(&new.credential_id).bind(&new.guid);
+    find.fetch_optional(connection).await.map(|row| row.is_some()).map_err(sqlite::error)
+}
+
+async fn same_order(
     connection: &mut SqliteConnection,
     new: &NewInvoice,
-) -> Result<Vec<(InvoiceRow, String)>, LedgerError> {
-    let (Some(guid), Some(credential)) = (&new.guid, &new.credential_id) else { return Ok(Vec::new()) };
-    let sql = "SELECT row_id, store_id, state, invoice_id, words_sealed, answer_sealed, sent_by, fingerprint \
-               FROM invoices WHERE store_id = ? AND credential_id = ? AND guid = ?";
-    let find = sqlx::query(sql).bind(&new.store_id).bind(credential).bind(guid);
-    let rows = find.fetch_all(connection).await.map_err(sqlite::error)?;
-    let read = |row: &SqliteRow| Ok((invoice(row)?, row.try_get("fingerprint").map_err(sqlite::error)?));
-    rows.iter().map(read).collect()
+) -> Result<Option<InvoiceRow>, LedgerError> {
+    let sql = format!("{COLUMNS} WHERE store_id = ? AND credential_id = ? AND guid = ? AND fingerprint = ?");
+    let find = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(&new.store_id)
+        .bind(&new.credential_id)
+        .bind(&new.guid)
+        .bind(&new.fingerprint);
+    find.fetch_optional(connection).await.map_err(sqlite::error)?.as_ref().map(invoice).transpose()
 }

@@ -16,7 +16,6 @@ use std::path::Path;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use pairings::{NewPairing, Pairing};
 pub use rows::{Credential, Facade, Store, StoreCredentials};
-pub use sqlite::VersionProbe;
 use sqlx::SqlitePool;
 use writer::Writer;
 
@@ -48,14 +47,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the file, making it (mode 0600) and bringing its tables up to date where needed.
+    /// Opens the file, making it (mode 0600, a missing folder 0700) and bringing its tables up to date where needed.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
-        let reads = sqlite::open(path, false).await?;
-        let writes = sqlite::open(path, true).await?;
-        sqlx::migrate!("./migrations").run(&writes).await.map_err(sqlite::migration)?;
+        let (reads, writes) = sqlite::open(path).await?;
         Ok(Self { reads, writer: Writer::start(writes) })
     }
 

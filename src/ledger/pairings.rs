@@ -50,6 +50,9 @@ pub struct Pairing {
     pub done_at: Option<i64>,
 }
 
+/// How long a code that ran out is still told apart from one that never was.
+const FORGET_AFTER_MS: i64 = 24 * 3_600_000;
+
 const COLUMNS: &str =
     "SELECT code_hash, code, store_id, sin, facade, label, created_at, expires_at, done_at FROM pairings";
 
@@ -69,11 +72,13 @@ fn pairing(row: &SqliteRow) -> Result<Pairing, LedgerError> {
 }
 
 impl Ledger {
-    /// Keeps a new code.
+    /// Keeps a new code, and forgets those that ran out more than a day before it without binding anybody:
+    /// asking takes no credential and must not fill the disk.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn add_pairing(&self, new: NewPairing) -> Result<(), LedgerError> {
+        let forget = "DELETE FROM pairings WHERE done_at IS NULL AND expires_at < ?";
         let sql = "INSERT INTO pairings (code_hash, code, store_id, sin, facade, label, created_at, expires_at) \
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let write = self.writer.write(move |connection| {
@@ -86,7 +91,11 @@ impl Ledger {
                 .bind(new.label.clone())
                 .bind(new.created_at)
                 .bind(new.expires_at);
-            Box::pin(async move { add.execute(connection).await.map(drop).map_err(sqlite::error) })
+            let forget = sqlx::query(forget).bind(new.created_at.saturating_sub(FORGET_AFTER_MS));
+            Box::pin(async move {
+                forget.execute(&mut *connection).await.map_err(sqlite::error)?;
+                add.execute(connection).await.map(drop).map_err(sqlite::error)
+            })
         });
         write.await
     }
@@ -179,13 +188,14 @@ async fn keep(connection: &mut SqliteConnection, credential: &Credential) -> Res
         .execute(&mut *connection)
         .await
         .map_err(sqlite::error)?;
-    let sql = "INSERT INTO credentials (id, store_id, sin, facade, epoch, token_hash, label, created_at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (store_id, sin, facade, epoch) DO NOTHING";
+    let sql = "INSERT INTO credentials (id, store_id, sin, facade, scope, epoch, token_hash, label, created_at) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, sin, facade, epoch) DO NOTHING";
     sqlx::query(sql)
         .bind(&credential.id)
         .bind(&credential.store_id)
         .bind(credential.sin.as_str())
         .bind(credential.facade.as_str())
+        .bind(&credential.scope)
         .bind(i64::from(credential.epoch))
         .bind(&credential.token_hash)
         .bind(&credential.label)

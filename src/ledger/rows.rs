@@ -95,6 +95,8 @@ pub struct Credential {
     pub sin: Sin,
     /// What it may do.
     pub facade: Facade,
+    /// What the token was derived from beside SIN, facade and epoch.
+    pub scope: String,
     /// Counts renewals of the token.
     pub epoch: u32,
     /// SHA-256 of the token, hex.
@@ -131,6 +133,7 @@ pub(super) fn credential(row: &SqliteRow) -> Result<Credential, LedgerError> {
         store_id: row.try_get("store_id").map_err(sqlite::error)?,
         sin: Sin::parse(&sin).map_err(|_| LedgerError::Unreadable("SIN"))?,
         facade: facade.parse()?,
+        scope: row.try_get("scope").map_err(sqlite::error)?,
         epoch: epoch(row)?,
         token_hash: row.try_get("token_hash").map_err(sqlite::error)?,
         label: row.try_get("label").map_err(sqlite::error)?,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Executor, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{LedgerError, sqlite};
@@ -51,10 +51,16 @@ where
     }
 }
 
+enum Message {
+    Job(Box<dyn Job>),
+    /// Take nothing more; the sender is dropped when all is done.
+    Close(#[expect(dead_code, reason = "dropping it is the answer")] oneshot::Sender<()>),
+}
+
 /// The way to the writing task.
 #[derive(Clone)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::Sender<Message>,
     pool: SqlitePool,
     commits: Arc<AtomicU64>,
 }
@@ -79,7 +85,7 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Task { work, value: None, reply });
-        self.jobs.send(job).await.map_err(|_| LedgerError::Closing)?;
+        self.jobs.send(Message::Job(job)).await.map_err(|_| LedgerError::Closing)?;
         answer.await.map_err(|_| LedgerError::Closing)?
     }
 
@@ -87,24 +93,53 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// The one connection that writes.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// Does what is queued, takes nothing more, and closes the connection.
     pub(super) async fn close(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.jobs.send(Message::Close(done)).await.is_ok() {
+            // Never sent, only dropped: at the end of the task, however it ends.
+            let _ = finished.await;
+        }
         self.pool.close().await;
     }
 }
 
-async fn write(pool: SqlitePool, mut waiting: mpsc::Receiver<Box<dyn Job>>, commits: Arc<AtomicU64>) {
+async fn write(pool: SqlitePool, mut waiting: mpsc::Receiver<Message>, commits: Arc<AtomicU64>) {
+    let mut messages = Vec::with_capacity(GROUP);
     let mut group = Vec::with_capacity(GROUP);
-    while waiting.recv_many(&mut group, GROUP).await > 0 {
-        match transact(&pool, &mut group).await {
-            Ok(()) => {
-                commits.fetch_add(1, Ordering::Relaxed);
-                group.drain(..).for_each(|job| job.answer(Ok(())));
+    let mut closers = Vec::new();
+    while waiting.recv_many(&mut messages, GROUP).await > 0 {
+        for message in messages.drain(..) {
+            match message {
+                Message::Job(job) => group.push(job),
+                closer @ Message::Close(_) => {
+                    waiting.close();
+                    closers.push(closer);
+                }
             }
-            Err(error) if group.len() == 1 => {
-                group.drain(..).for_each(|job| job.answer(Err(error.clone())));
-            }
-            Err(_) => alone(&pool, &mut group, &commits).await,
         }
+        commit(&pool, &mut group, &commits).await;
+    }
+}
+
+async fn commit(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &AtomicU64) {
+    if group.is_empty() {
+        return;
+    }
+    match transact(pool, group).await {
+        Ok(()) => {
+            commits.fetch_add(1, Ordering::Relaxed);
+            group.drain(..).for_each(|job| job.answer(Ok(())));
+        }
+        Err(error) if group.len() == 1 => {
+            group.drain(..).for_each(|job| job.answer(Err(error.clone())));
+        }
+        Err(_) => alone(pool, group, commits).await,
     }
 }
 
@@ -121,9 +156,20 @@ async fn alone(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &Atomi
 }
 
 async fn transact(pool: &SqlitePool, group: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
-    let mut transaction = pool.begin().await.map_err(sqlite::error)?;
-    for job in group {
-        job.run(&mut transaction).await?;
+    let mut connection = pool.acquire().await.map_err(sqlite::error)?;
+    let outcome = attempt(&mut connection, group).await;
+    if outcome.is_err() && connection.execute("ROLLBACK").await.is_err() {
+        // On a full disk SQLite has rolled back by itself, and nobody knows where this connection
+        // stands (nor would sqlx's own transaction: it fails ever after). The pool opens another.
+        let _ = connection.close().await;
     }
-    transaction.commit().await.map_err(sqlite::error)
+    outcome
+}
+
+async fn attempt(connection: &mut SqliteConnection, group: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+    connection.execute(sqlite::BEGIN).await.map_err(sqlite::error)?;
+    for job in group {
+        job.run(connection).await?;
+    }
+    connection.execute("COMMIT").await.map(drop).map_err(sqlite::error)
 }

@@ -4,13 +4,11 @@
 //! approves it. BTCPay only ever sees payferry's own keys.
 
 mod answer;
+mod limits;
 mod operator;
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
-
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::bitid::{PublicKey, Sin};
 use crate::contract::ErrorCode;
@@ -18,6 +16,8 @@ use crate::directory::{Directory, Entry};
 use crate::json::{Object, Value};
 use crate::ledger::{Credential, Facade, Ledger, LedgerError, NewPairing, Pairing};
 use crate::secrets::{MasterSecret, token_hash};
+
+use limits::Limits;
 
 pub use answer::{TokenAnswer, list_tokens};
 pub use operator::{OperatorError, approve, new_code};
@@ -27,8 +27,6 @@ pub const CODE_LIVES_MS: i64 = 24 * 3_600_000;
 /// Letters and digits of a code: base58, because BTCPay's and BitPay's codes look so and npm btcpay wants `\w{7}`.
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const CODE_LENGTH: usize = 7;
-/// Unapproved codes that one address may ask for, an hour.
-const ASKS_PER_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// The only epoch of shop tokens until a token can be renewed.
 const EPOCH: u32 = 1;
 
@@ -50,8 +48,8 @@ pub enum PairingError {
     /// The SIN belongs to another store.
     #[error("the key belongs to another store")]
     IdentityTaken,
-    /// Too many codes asked for from one address.
-    #[error("too many pairing codes were asked for")]
+    /// Too many codes asked for, or tried, from one network.
+    #[error("too many pairing codes were asked for or tried")]
     RateLimited,
     /// The ledger did not answer.
     #[error("{0}")]
@@ -99,13 +97,15 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// Reads the body; a good signature names the key where the body does not (tokens/server-init-signed-no-id).
+    /// Reads the body. Where a good signature and the body name different keys, the one that signed counts
+    /// (tokens/server-init-signed-no-id, tokens/server-init-signed-other-id).
     ///
     /// # Errors
     /// [`PairingError::IdMissing`].
     pub fn read(body: &Object, signed_by: Option<&PublicKey>, address: IpAddr) -> Result<Self, PairingError> {
         let text = |name| body.last_any_case(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let sin = match (text("id").map(Sin::parse), signed_by) {
+            (Some(Ok(sin)), Some(key)) if sin != key.uncompressed_sin() => key.sin(),
             (Some(Ok(sin)), _) => sin,
             (None, Some(key)) => key.sin(),
             _ => return Err(PairingError::IdMissing),
@@ -126,7 +126,7 @@ pub struct PairingDesk {
     directory: Arc<Directory>,
     secrets: Arc<MasterSecret>,
     random: fn(&mut [u8]),
-    asks: DefaultKeyedRateLimiter<IpAddr>,
+    limits: Limits,
 }
 
 impl PairingDesk {
@@ -138,7 +138,7 @@ impl PairingDesk {
         secrets: Arc<MasterSecret>,
         random: fn(&mut [u8]),
     ) -> Self {
-        Self { ledger, directory, secrets, random, asks: RateLimiter::keyed(Quota::per_hour(ASKS_PER_HOUR)) }
+        Self { ledger, directory, secrets, random, limits: Limits::new() }
     }
 
     /// Answers `POST /tokens`.
@@ -156,8 +156,8 @@ impl PairingDesk {
     #[must_use]
     pub fn tokens_of(&self, entries: &[Entry]) -> Vec<(Facade, String)> {
         let token = |entry: &Entry| {
-            let Credential { sin, facade, epoch, .. } = entry.credential.as_ref();
-            (*facade, self.secrets.token(sin.as_str(), facade.as_str(), *epoch))
+            let Credential { scope, sin, facade, epoch, .. } = entry.credential.as_ref();
+            (*facade, self.secrets.token(scope, sin.as_str(), facade.as_str(), *epoch))
         };
         entries.iter().map(token).collect()
     }
@@ -169,23 +169,26 @@ impl PairingDesk {
         code: &str,
         now_ms: i64,
     ) -> Result<TokenAnswer, PairingError> {
+        if !self.limits.may_try(request.address) {
+            return Err(PairingError::RateLimited);
+        }
         let hash = token_hash(code);
         let pairing = self.ledger.find_pairing(&hash).await?.ok_or(PairingError::CodeUnknown)?;
         let own = pairing.sin.as_deref() == Some(request.sin.as_str());
         if pairing.sin.is_some() && !own && pairing.code.is_some() {
             return Err(PairingError::CodeUnknown);
         }
+        let expired = pairing.expires_at <= now_ms;
         let store_id = match (&pairing.store_id, pairing.done_at) {
-            (_, Some(_)) if !own => return Err(PairingError::CodeUsed),
-            (Some(store_id), _) => store_id.clone(),
+            // The shop that it bound may have lost the answer; it is told again as long as the code would live.
+            (_, Some(_)) if !own || expired => return Err(PairingError::CodeUsed),
+            (_, None) if expired => return Err(PairingError::CodeExpired),
+            (Some(store_id), _) => store_id,
             // Its own code, not approved yet: the answer it had before.
             (None, _) => return Ok(self.answer(&request, code, &pairing, false)),
         };
-        if pairing.done_at.is_none() && pairing.expires_at <= now_ms {
-            return Err(PairingError::CodeExpired);
-        }
         if pairing.done_at.is_none() {
-            let credentials = credentials(&self.secrets, &store_id, &request.sin, &pairing, now_ms);
+            let credentials = credentials(&self.secrets, store_id, &request.sin, &pairing, now_ms);
             if !self.ledger.complete_pairing(&hash, credentials, now_ms).await? {
                 return Err(PairingError::CodeUsed);
             }
@@ -196,8 +199,9 @@ impl PairingDesk {
 
     /// The shop asks for a code that the operator will approve.
     async fn ask(&self, request: TokenRequest, now_ms: i64) -> Result<TokenAnswer, PairingError> {
-        self.asks.check_key(&request.address).map_err(|_| PairingError::RateLimited)?;
-        self.asks.retain_recent();
+        if !self.limits.may_ask(request.address) {
+            return Err(PairingError::RateLimited);
+        }
         let code = random_code(self.random);
         let pairing = NewPairing {
             code_hash: token_hash(&code),
@@ -225,11 +229,15 @@ impl PairingDesk {
     }
 
     fn answer(&self, request: &TokenRequest, code: &str, pairing: &Pairing, claimed: bool) -> TokenAnswer {
-        let facade = pairing.facade;
+        // A merchant pairing has both tokens.
+        let facade = match request.facade.as_deref() {
+            Some("pos") => Facade::Pos,
+            _ => pairing.facade,
+        };
         TokenAnswer {
             sin: request.sin.clone(),
             claimed,
-            token: token(&self.secrets, &request.sin, facade),
+            token: token(&self.secrets, scope(pairing), &request.sin, facade),
             facade: request.facade.clone().unwrap_or_else(|| facade.as_str().to_owned()),
             label: pairing.label.clone().or_else(|| request.label.clone()),
             created_at: pairing.created_at,
@@ -239,8 +247,16 @@ impl PairingDesk {
     }
 }
 
-fn token(secrets: &MasterSecret, sin: &Sin, facade: Facade) -> String {
-    secrets.token(sin.as_str(), facade.as_str(), EPOCH)
+fn token(secrets: &MasterSecret, scope: &str, sin: &Sin, facade: Facade) -> String {
+    secrets.token(scope, sin.as_str(), facade.as_str(), EPOCH)
+}
+
+/// The store, where the operator made the code; else the code itself, see [`MasterSecret::token`].
+fn scope(pairing: &Pairing) -> &str {
+    match (&pairing.code, &pairing.store_id) {
+        (None, Some(store_id)) => store_id,
+        _ => &pairing.code_hash,
+    }
 }
 
 /// A merchant pairing gives both tokens: ruby-client's default facade is pos, other shops list and read as
@@ -257,12 +273,13 @@ fn credentials(
         Facade::Pos => &[Facade::Pos],
     };
     let credential = |facade: &Facade| {
-        let hash = token_hash(&token(secrets, sin, *facade));
+        let hash = token_hash(&token(secrets, scope(pairing), sin, *facade));
         Credential {
             id: hash[..16].to_owned(),
             store_id: store_id.to_owned(),
             sin: sin.clone(),
             facade: *facade,
+            scope: scope(pairing).to_owned(),
             epoch: EPOCH,
             token_hash: hash,
             label: pairing.label.clone(),

@@ -30,10 +30,12 @@ impl MasterSecret {
 
     /// The token of a shop's key for one facade: base58 of 32 bytes, 43 or 44 characters as BitPay's.
     ///
-    /// Not of the store: a token is announced before the operator has chosen one, and a SIN has one store.
+    /// `scope` is the store's id, or the code's hash where a shop asked for the code: that token is announced
+    /// before the operator has chosen a store. Without a scope anybody could have the token that a shop uses
+    /// shown to them by naming its SIN, for asking takes no signature.
     #[must_use]
-    pub fn token(&self, sin: &str, facade: &str, epoch: u32) -> String {
-        self.text(TOKEN, &[sin, facade, &epoch.to_string()])
+    pub fn token(&self, scope: &str, sin: &str, facade: &str, epoch: u32) -> String {
+        self.text(TOKEN, &[scope, sin, facade, &epoch.to_string()])
     }
 
     /// The `token` member of an invoice: the same in every answer (BTCPay makes up a new one each time).
@@ -74,14 +76,14 @@ mod tests {
         let secret = MasterSecret::from_bytes([7; 32]);
         let known = [
             secret.store_key("store-1", 1).public().to_hex(),
-            secret.token("TfSin", "merchant", 1),
+            secret.token("store-1", "TfSin", "merchant", 1),
             secret.invoice_token("store-1", "Abc"),
         ];
         assert_eq!(
             known,
             [
                 "037cacdc4d7849cbc3c8b39857a0cb73ea490d87fa26f83a8c22b68cd17a99c454",
-                "1uSbWBR2a2JhxxQ1RvzcKXLZem4Da6eT2giezz33czg",
+                "DbKEthofVhfNULhT6jFNXnS8p3oTZYPX1RhzFEb4Hpe7",
                 "HvHbYhdFbs53bBtTCar8fCHPDyzMcgqiDNza6JErqYEV",
             ]
         );
@@ -90,8 +92,9 @@ mod tests {
     #[test]
     fn parts_do_not_run_into_each_other() {
         let secret = MasterSecret::from_bytes([7; 32]);
-        assert_ne!(secret.token("ab", "c", 1), secret.token("a", "bc", 1));
-        assert_ne!(secret.token("a", "pos", 11), secret.token("a", "pos1", 1));
+        assert_ne!(secret.token("s", "ab", "c", 1), secret.token("s", "a", "bc", 1));
+        assert_ne!(secret.token("sa", "b", "c", 1), secret.token("s", "ab", "c", 1));
+        assert_ne!(secret.token("s", "a", "pos", 11), secret.token("s", "a", "pos1", 1));
         assert_ne!(secret.store_key("a", 1).public(), secret.store_key("a", 2).public());
     }
 }

@@ -229,14 +229,13 @@ impl Creates {
     }
 
     fn new_row(&self, row_id: &str, commission: &Commission) -> NewInvoice {
-        let words = Value::Object(commission.order.words.clone()).to_string();
         NewInvoice {
             row_id: row_id.to_owned(),
             store_id: commission.store.id.clone(),
             credential_id: commission.credential_id.clone(),
             guid: commission.order.word("guid").map(str::to_owned),
             fingerprint: commission.order.fingerprint(),
-            words_sealed: self.secrets.seal(&words_context(row_id), self.nonce(), words.as_bytes()),
+            words_sealed: self.seal_words(row_id, commission),
             dialect: commission.dialect.to_owned(),
             host: commission.host.clone(),
             agent: commission.agent.clone(),
@@ -244,6 +243,11 @@ impl Creates {
             created_at: (self.clock)(),
             sent_by: self.life.clone(),
         }
+    }
+
+    fn seal_words(&self, row_id: &str, commission: &Commission) -> Vec<u8> {
+        let words = Value::Object(commission.order.words.clone()).to_string();
+        self.secrets.seal(&words_context(row_id), self.nonce(), words.as_bytes())
     }
 
     fn nonce(&self) -> [u8; 24] {
@@ -283,10 +287,12 @@ impl Creates {
     }
 
     async fn reopen(&self, row: &InvoiceRow, commission: &Commission) -> Outcome {
-        if !self.ledger.reopen_invoice(row, &self.life, (self.clock)()).await? {
+        // The shop may have changed what does not count as another order; its last words are sent and kept.
+        let words = self.seal_words(&row.row_id, commission);
+        if !self.ledger.reopen_invoice(row, &self.life, words.clone(), (self.clock)()).await? {
             return Err(CreateError::InProgress);
         }
-        self.send(row, commission).await
+        self.send(&InvoiceRow { words_sealed: words, ..row.clone() }, commission).await
     }
 
     async fn send(&self, row: &InvoiceRow, commission: &Commission) -> Outcome {
