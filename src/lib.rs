@@ -5,4 +5,5 @@
 
 pub mod bitid;
 pub mod contract;
+pub mod divergence;
 pub mod json;

@@ -4,8 +4,11 @@
 //! They hold facts from public documentation, SDKs and recordings; what
 //! payferry makes of them is code elsewhere.
 
+pub mod btcpay_invoice;
+pub mod divergences;
 pub mod endpoints;
 pub mod errors;
+pub mod invoice_fields;
 
 pub use endpoints::{Endpoint, Found, Generation};
 pub use errors::{ErrorCode, Side};
