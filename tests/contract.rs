@@ -221,3 +221,16 @@ fn refusals_of_a_create() {
         assert_eq!(is_backend_outage(&text), outage, "{text}");
     }
 }
+
+#[test]
+fn the_invoice_table_keeps_private_things_private() {
+    use payferry::contract::{Audience, invoice_fields};
+
+    let names: HashSet<_> = invoice_fields().iter().map(|field| &field.name).collect();
+    assert_eq!(names.len(), invoice_fields().len(), "a member stands twice");
+    let private =
+        ["token", "buyer", "buyerProvidedEmail", "buyerProvidedInfo", "notificationURL", "notificationEmail"];
+    for field in invoice_fields().iter().filter(|field| field.audience == Audience::Public) {
+        assert!(!private.contains(&field.name.as_str()), "{}", field.name);
+    }
+}

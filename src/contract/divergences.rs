@@ -1,110 +1,86 @@
-//! The catalogue of divergences and the rules that find them in an invoice of BTCPay.
+//! The catalogue of known differences between BTCPay and BitPay (`contract/divergences.json`).
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// One known way in which BTCPay parts from BitPay.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CatalogueRow {
-    /// Stable id.
-    pub id: String,
-    /// What it belongs to.
-    pub group: String,
-    /// What is different.
-    pub kind: String,
-    /// `breaks`, `degrades` or `harmless`.
-    pub severity: String,
-    /// Where a shop meets it.
-    pub reaches: String,
-}
-
-/// When a rule applies to the member it points at.
+/// Which part of the work a difference belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
-    /// It is `null`.
-    Null,
-    /// It is a number, and zero.
-    Zero,
-    /// It is a number written with a fraction.
-    Fraction,
-    /// It is there at all.
-    Present,
-    /// It is not there.
-    Missing,
+pub enum Severity {
+    /// A shop fails, loses an order's state, or books a wrong amount.
+    Breaks,
+    /// A feature is lost, or a careful shop copes.
+    Degrades,
+    /// No effect expected.
+    Harmless,
 }
 
-/// One rule.
-#[derive(Debug, Clone, Deserialize)]
+/// Where a difference is felt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// What a shop sends.
+    Request,
+    /// What a shop reads.
+    Answer,
+    /// What a shop is told unasked.
+    Notification,
+    /// Money and states.
+    Behaviour,
+    /// The payment page.
+    Browser,
+    /// What the operator must set or know.
+    Ops,
+}
+
+/// One known difference of BTCPay Server 2.4.1.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// JSON pointer into the invoice; `*` for array places and currencies.
-    pub pointer: String,
-    /// When it applies.
-    pub when: When,
-    /// Id in the catalogue.
+pub struct Known {
+    /// Its id; never changes.
     pub id: String,
-}
-
-/// What BTCPay sends, and where that is not BitPay's.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InvoiceRules {
-    /// Every member that BTCPay sends.
-    pub members: Vec<String>,
-    /// Objects whose member names are currencies.
-    pub keyed_by_currency: Vec<String>,
-    /// The rules.
-    pub rule: Vec<Rule>,
-}
-
-impl InvoiceRules {
-    /// The id of the rule for a place, where there is one.
-    #[must_use]
-    pub fn id(&self, pointer: &str, when: When) -> Option<&str> {
-        self.rule
-            .iter()
-            .find(|rule| rule.when == when && rule.pointer == pointer)
-            .map(|rule| rule.id.as_str())
-    }
+    /// The family it belongs to.
+    pub group: String,
+    /// The calls it is seen on.
+    pub endpoint: String,
+    /// The members it is seen at, where it has any.
+    pub pointer: Option<String>,
+    /// What sort of difference, in the catalogue's words.
+    pub kind: String,
+    /// How bad it is for a shop.
+    pub severity: Severity,
+    /// Where it is felt.
+    pub reaches: Reach,
+    /// The exchanges that show it, `file/name`.
+    pub recordings: Vec<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Catalogue {
-    divergence: Vec<CatalogueRow>,
+struct File {
+    divergences: Vec<Known>,
 }
 
-static CATALOGUE: LazyLock<Vec<CatalogueRow>> = LazyLock::new(|| {
-    super::built_in::<Catalogue>(include_str!("../../contract/divergences.toml")).divergence
-});
+static ALL: LazyLock<Vec<Known>> = LazyLock::new(read);
+static BY_ID: LazyLock<HashMap<&'static str, &'static Known>> =
+    LazyLock::new(|| all().iter().map(|known| (known.id.as_str(), known)).collect());
 
-static RULES: LazyLock<InvoiceRules> =
-    LazyLock::new(|| super::built_in(include_str!("../../contract/btcpay-invoice.toml")));
+#[expect(clippy::expect_used, reason = "the file is built in, and a test reads it")]
+fn read() -> Vec<Known> {
+    let file: File = serde_json::from_str(include_str!("../../contract/divergences.json"))
+        .expect("the catalogue is good JSON");
+    file.divergences
+}
 
 /// The whole catalogue.
 #[must_use]
-pub fn catalogue() -> &'static [CatalogueRow] {
-    &CATALOGUE
+pub fn all() -> &'static [Known] {
+    &ALL
 }
 
-/// The rules for an invoice of BTCPay.
+/// One entry by its id.
 #[must_use]
-pub fn btcpay_invoice_rules() -> &'static InvoiceRules {
-    &RULES
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_names_an_id_of_the_catalogue() {
-        for rule in &btcpay_invoice_rules().rule {
-            assert!(catalogue().iter().any(|row| row.id == rule.id), "{}", rule.id);
-        }
-        assert_eq!(catalogue().len(), 243);
-    }
+pub fn find(id: &str) -> Option<&'static Known> {
+    BY_ID.get(id).copied()
 }

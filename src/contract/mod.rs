@@ -1,11 +1,15 @@
-//! BitPay's API as data. Code, tests and docs read the same tables under `contract/`.
+//! BitPay's merchant API as data: endpoints, error bodies, invoice members, known divergences.
+//!
+//! The tables are files in `contract/`, built into the program and read once.
+//! They hold facts from public documentation, SDKs and recordings; what
+//! payferry makes of them is code elsewhere.
 
+pub mod btcpay_invoice;
 pub mod divergences;
 pub mod endpoints;
 pub mod errors;
 pub mod invoice_fields;
 
-pub use divergences::{When, btcpay_invoice_rules, catalogue};
 pub use endpoints::{Endpoint, Found, Generation};
 pub use errors::{ErrorCode, Side};
 pub use invoice_fields::{Audience, Field, Source, invoice_fields};

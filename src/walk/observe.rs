@@ -1,8 +1,9 @@
 //! Compares BTCPay's answer with BitPay's contract and tells ops every difference.
 
 use super::create::Made;
+use super::to_btcpay::LeftOut;
 use crate::contract::Endpoint;
-use crate::divergence::{self, Divergence, Kind, Place};
+use crate::divergence::{self, Divergence, Kind};
 use crate::json::Value;
 use crate::telemetry::Metrics;
 
@@ -19,24 +20,28 @@ pub struct Witness<'a> {
 
 /// Reports the divergences of a create; returns how many.
 pub fn observe_create(made: &Made, witness: &Witness<'_>) -> u32 {
-    let mut found = divergence::inspect(&made.answer);
-    found.extend(made.left_out.iter().map(|left| Divergence::request(left.pointer, left.id)));
+    let mut found = divergence::inspect(Endpoint::CreateInvoice, &made.answer);
+    found.extend(made.left_out.iter().map(in_request));
     if made.guid_reused {
-        found.push(Divergence::request("/guid", "guid-no-dedup"));
+        found.push(in_request(&LeftOut { pointer: "/guid", id: "guid-no-dedup" }));
     }
     report(Endpoint::CreateInvoice, &found, witness)
 }
 
 /// Reports the divergences of a read; returns how many.
 pub fn observe_read(answer: &Value, witness: &Witness<'_>) -> u32 {
-    report(Endpoint::ReadInvoice, &divergence::inspect(answer), witness)
+    report(Endpoint::ReadInvoice, &divergence::inspect(Endpoint::ReadInvoice, answer), witness)
+}
+
+/// A member of a request that did not go upstream as it came.
+fn in_request(left: &LeftOut) -> Divergence {
+    Divergence { pointer: left.pointer.to_owned(), kind: Kind::Semantics, id: Some(left.id) }
 }
 
 fn report(endpoint: Endpoint, found: &[Divergence], witness: &Witness<'_>) -> u32 {
-    let place = Place { endpoint: endpoint.name(), store: witness.store, agent: witness.agent };
     for one in found {
-        witness.metrics.divergence(place.endpoint, Kind::as_str(one.kind), one.id_or_uncatalogued());
-        divergence::report(one, &place);
+        witness.metrics.divergence(endpoint.name(), one.kind.name(), one.label());
+        divergence::report(one, endpoint, witness.store, witness.agent);
     }
     u32::try_from(found.len()).unwrap_or(u32::MAX)
 }
