@@ -5,3 +5,4 @@
 
 pub mod bitid;
 pub mod json;
+pub mod sandbox;
