@@ -17,6 +17,7 @@ pub mod json;
 pub mod ledger;
 pub mod lifecycle;
 pub mod pairing;
+pub mod sandbox;
 pub mod secrets;
 pub mod telemetry;
 pub mod walk;
