@@ -1,5 +1,4 @@
 //! Stories of the ledger: what is durable, what is unique, what several writers may do at once.
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,4 @@
 //! Stories of pairing: who gets a token, which one, and who must not.
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::net::IpAddr;

@@ -1,8 +1,11 @@
 //! The command line: one file per command.
 
 mod ca;
+mod demo;
+mod demo_shop;
 mod init;
 mod pairing;
+mod sandbox;
 mod serve;
 mod store;
 
@@ -29,6 +32,7 @@ pub struct Cli {
 
 const FIRST_STEPS: &str = "\
 First steps:
+  payferry demo                 see one purchase, nothing installed, nothing kept
   payferry init                 write payferry.toml and the master secret
   payferry ca --out tls         a certificate for bitpay.com that your shops can trust
   payferry store add main       name a BTCPay store
@@ -42,6 +46,10 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage.";
 enum Command {
     /// Answer shops until SIGTERM.
     Serve,
+    /// Start a sandbox and payferry on this machine and show one purchase.
+    Demo(demo::DemoArgs),
+    /// Run a look-alike of BTCPay Server on this machine.
+    Sandbox(sandbox::SandboxArgs),
     /// Write a configuration, a master secret and a data folder; never over existing ones.
     Init(init::InitArgs),
     /// Make a certificate authority and a certificate for bitpay.com, for a DNS swap.
@@ -62,6 +70,8 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve => serve::run(&load(&self.config)?).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Sandbox(args) => sandbox::run(args).await,
             Command::Init(args) => init::run(&self.config, &args),
             Command::Ca(args) => ca::run(&args),
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
