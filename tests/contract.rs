@@ -1,5 +1,7 @@
 //! The tables of the contract are whole and mean what they say.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::collections::HashSet;
 
 use payferry::contract::endpoints::{self, Kind, allowed, find};
@@ -222,34 +224,13 @@ fn refusals_of_a_create() {
 
 #[test]
 fn the_invoice_table_keeps_private_things_private() {
-    use payferry::contract::invoice_fields::{Audience, Source, Word, all, seen_by};
-    use payferry::json::Value;
+    use payferry::contract::{Audience, invoice_fields};
 
-    let names: HashSet<_> = all().iter().map(|field| &field.name).collect();
-    assert_eq!(names.len(), all().len(), "a member stands twice");
-    for field in seen_by(Audience::Public) {
-        assert!(
-            !["token", "buyer", "buyerProvidedEmail", "buyerProvidedInfo"].contains(&field.name.as_str())
-        );
-        assert!(!matches!(
-            field.source,
-            Source::Words(Word::Buyer | Word::NotificationUrl | Word::NotificationEmail)
-        ));
+    let names: HashSet<_> = invoice_fields().iter().map(|field| &field.name).collect();
+    assert_eq!(names.len(), invoice_fields().len(), "a member stands twice");
+    let private =
+        ["token", "buyer", "buyerProvidedEmail", "buyerProvidedInfo", "notificationURL", "notificationEmail"];
+    for field in invoice_fields().iter().filter(|field| field.audience == Audience::Public) {
+        assert!(!private.contains(&field.name.as_str()), "{}", field.name);
     }
-    assert!(seen_by(Audience::Pos).count() < seen_by(Audience::Merchant).count());
-    assert_eq!(seen_by(Audience::Merchant).count(), all().len());
-    for field in all() {
-        if let Source::Constant(value) = &field.source {
-            assert!(!value.is_null() && field.field_type.fits(value), "{}", field.name);
-        }
-    }
-    let fits = |field: &str, text: &str| {
-        let field = all().iter().find(|row| row.name == field).expect("a member");
-        field.field_type.fits(&json::parse(text.as_bytes()).expect("JSON"))
-    };
-    assert!(fits("price", "10") && fits("price", "0.5") && !fits("price", "10.0") && !fits("price", "1e3"));
-    assert!(fits("amountPaid", "0") && !fits("amountPaid", "0.0"));
-    assert!(fits("exceptionStatus", "false") && !fits("exceptionStatus", "true"));
-    assert!(!fits("orderId", "null"));
-    assert_eq!(Value::Null.kind(), "null");
 }

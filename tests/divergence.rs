@@ -1,5 +1,7 @@
 //! What is seen in recorded answers of BTCPay Server 2.4.1, place by place.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -12,6 +12,7 @@ pub mod invoice_fields;
 
 pub use endpoints::{Endpoint, Found, Generation};
 pub use errors::{ErrorCode, Side};
+pub use invoice_fields::{Audience, Field, Source, invoice_fields};
 
 /// Reads a table that is part of the program.
 #[expect(clippy::expect_used, reason = "the file is built in, and a test reads each one")]
