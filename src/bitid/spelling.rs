@@ -1,7 +1,7 @@
 //! The spellings of one URL that honest clients sign.
 //!
 //! What arrives and what was signed differ by client: bitpay-rest signs
-//! `:443`, btcpayserver-php signs no port, ruby-client doubles the slash, a
+//! `:443` and `:80`, btcpayserver-php signs no port, ruby-client doubles the slash, a
 //! front proxy ends TLS, the PHP SDK signs `+` where it sends `%20`. Every
 //! spelling keeps method-independent meaning: same host, same path, same
 //! query; only its writing differs.
@@ -41,7 +41,8 @@ pub fn spellings<'a>(received: &ReceivedUrl<'a>) -> impl Iterator<Item = String>
 
 fn hosts(received: &ReceivedUrl<'_>) -> Vec<String> {
     let bare = without_port(received.host);
-    let mut hosts = vec![received.host.to_owned(), bare.to_owned(), format!("{bare}:443")];
+    let mut hosts =
+        vec![received.host.to_owned(), bare.to_owned(), format!("{bare}:443"), format!("{bare}:80")];
     hosts.extend(received.ports.iter().take(3).map(|port| format!("{bare}:{port}")));
     let mut unique: Vec<String> = Vec::with_capacity(hosts.len());
     for host in hosts {
