@@ -3,6 +3,8 @@
 //! A room is a module of the crate; in `walk` each step is a room of its own, on the floor after
 //! the steps whose values it takes, so that no two steps can lean on each other.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
