@@ -24,7 +24,7 @@ const { job, order, buyer, approve, step, done } = require('./common.js');
   const client = sdk.Client.createClientByConfig(file);
   const made = await step('create', () => {
     const { price, currency, ...texts } = order();
-    return client.createInvoice(Object.assign(new sdk.Invoice(price, currency), texts, { buyer }));
+    return client.createInvoice(Object.assign(new sdk.Models.Invoice(price, currency), texts, { buyer }));
   });
   await step('read', () => client.getInvoice(made.id));
   done();
