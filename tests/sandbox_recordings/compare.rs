@@ -164,10 +164,10 @@ fn is_payment(text: &str) -> bool {
 /// Pairs the names of two answers; members that stand in the same place mean the same thing.
 fn learn(member: &str, recorded: &Value, actual: &Value, names: &mut Names) {
     match (recorded, actual) {
-        (Value::String(recorded), Value::String(actual)) => {
-            if has_form(member, recorded) && has_form(member, actual) {
-                names.pair(recorded, actual);
-            }
+        (Value::String(recorded), Value::String(actual))
+            if has_form(member, recorded) && has_form(member, actual) =>
+        {
+            names.pair(recorded, actual);
         }
         (Value::Array(recorded), Value::Array(actual)) => {
             recorded.iter().zip(actual).for_each(|(r, a)| learn(member, r, a, names));
