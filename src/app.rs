@@ -138,6 +138,7 @@ async fn walk(
         clock: now_ms,
         random,
         limits: Limits {
+            head_bytes: config.limits.head_bytes,
             body_bytes: config.limits.body_bytes,
             answer_within: Duration::from_millis(config.limits.answer_deadline_ms),
             answer_within_short: Duration::from_millis(config.limits.answer_deadline_short_ms),

@@ -2,6 +2,7 @@
 
 mod connection;
 mod listener;
+mod rescue;
 mod tls;
 
 use std::net::SocketAddr;
