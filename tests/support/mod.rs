@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+#[allow(unused_imports, reason = "no story needs all of it")]
 pub use self::shop::{Answer, Shop};
 
 /// Sandbox, folder with configuration, secret and ledger; payferry itself once it was started.

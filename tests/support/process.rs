@@ -1,8 +1,9 @@
 //! payferry as a process of its own, for stories in which it dies or is watched from outside.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// An address that was free a moment ago.
@@ -26,7 +27,10 @@ impl Process {
     }
 
     fn run(mut command: Command, config: &Path, address: SocketAddr, failpoint: Option<&str>) -> Self {
-        command.arg("--config").arg(config).arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+        let log = config.with_file_name("payferry.log");
+        let lines = File::create(&log).unwrap();
+        command.arg("--config").arg(config).arg("serve");
+        command.stdout(lines.try_clone().unwrap()).stderr(lines);
         command.env_remove("PAYFERRY_FAILPOINT");
         if let Some(failpoint) = failpoint {
             command.env("PAYFERRY_FAILPOINT", failpoint);
@@ -35,7 +39,8 @@ impl Process {
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
             let ended = process.0.try_wait().unwrap();
-            assert!(ended.is_none(), "payferry ended before it listened: {ended:?}");
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(ended.is_none(), "payferry ended before it listened: {ended:?} {}", said());
             assert!(started.elapsed() < Duration::from_secs(20), "payferry does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
