@@ -35,7 +35,7 @@ use self::upstream::Upstream;
 use crate::bitid::ReceivedUrl;
 use crate::contract::Endpoint;
 use crate::directory::Directory;
-use crate::json::{self, Value};
+use crate::json::Value;
 use crate::ledger::Ledger;
 use crate::pairing::{PairingDesk, TokenRequest, list_tokens};
 use crate::secrets::MasterSecret;
@@ -154,11 +154,15 @@ impl Walk {
             agent: agent(&head.headers),
             target: head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
             headers: head.headers,
-            json: json::parse(&body).ok(),
+            json: order::parse(&body).ok().map(Value::Object),
             body,
         };
         let presented = self.presented(&route, &collected);
         record.credential = authenticate::credential_hash(&presented);
+        if collected.json.is_none() && route.endpoint == Endpoint::CreateInvoice {
+            // Said before "no token": the token is in the body that cannot be read.
+            order::parse(&collected.body)?;
+        }
         let caller = authenticate::authenticate(&presented, &self.directory).await?;
         record.dialect = caller.dialect().as_str();
         match (route.endpoint, caller) {
