@@ -17,6 +17,7 @@ use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::create::{Creates, CreatesParts};
 use crate::walk::forward::Servers;
+use crate::walk::observe::Told;
 use crate::walk::upstream::Upstream;
 use crate::walk::{Arrival, Limits, Walk};
 
@@ -135,6 +136,7 @@ async fn walk(
         upstream,
         creates,
         metrics,
+        told: Told::default(),
         clock: now_ms,
         random,
         limits: Limits {

@@ -26,7 +26,7 @@ use http_body_util::Full;
 
 use self::authenticate::{Caller, Presented};
 use self::create::{Commission, Creates, Made};
-use self::observe::Witness;
+use self::observe::{Told, Witness};
 use self::refusal::Refusal;
 use self::render::Invoice;
 use self::resolve::audience;
@@ -57,6 +57,8 @@ pub struct Walk {
     pub pairing: PairingDesk,
     /// Counters.
     pub metrics: Metrics,
+    /// Divergences that had their event.
+    pub told: Told,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
     /// Fills with random bytes.
@@ -265,7 +267,7 @@ impl Walk {
     }
 
     fn witness<'a>(&'a self, store: &'a str, agent: &'a str) -> Witness<'a> {
-        Witness { store, agent, metrics: &self.metrics }
+        Witness { store, agent, told: &self.told, metrics: &self.metrics }
     }
 
     /// npm bitpay-rest gives up at 5 s; it alone names neither itself nor an API version.
