@@ -4,5 +4,5 @@
 
 #[test]
 fn every_help_text_is_as_it_was() {
-    trycmd::TestCases::new().case("tests/help/*.trycmd");
+    trycmd::TestCases::new().env("COLUMNS", "100").case("tests/help/*.trycmd");
 }
