@@ -83,3 +83,33 @@ async fn a_full_disk_refuses_creates_before_btcpay_hears_of_them_and_goes_on_rea
     assert_eq!(stage.invoices().len(), 11);
     assert_eq!(shop.create(&order(0)).await.invoice_id(), id, "the row from before is there");
 }
+
+/// The row may still fit and BTCPay's answer not: the shop hears an error, its repeat gets the invoice.
+#[tokio::test]
+async fn a_disk_that_gets_full_in_the_middle_of_a_create_makes_no_second_invoice() {
+    let name = "a_disk_that_gets_full_in_the_middle_of_a_create_makes_no_second_invoice";
+    let Some(disk) = small_disk(name, "3m") else { return };
+    let stage = Stage::set_with_ledger_in(&disk).await;
+    let shop = stage.paired_shop().await;
+    shop.create(&order(0)).await.invoice_id();
+    let mut made_but_not_kept = 0;
+    for pages in 1..=20 {
+        let ballast = fill(&disk);
+        let file = std::fs::File::options().write(true).open(&ballast).unwrap();
+        file.set_len(file.metadata().unwrap().len() - pages * 4096).unwrap();
+        let before = stage.invoices().len();
+        let number = usize::try_from(pages).unwrap();
+        let answer = shop.create(&order(number)).await;
+        let made = stage.invoices().len() - before;
+        if answer.status != 200 {
+            answer.assert_refused("ledger_unavailable");
+            made_but_not_kept += made;
+        }
+        drop(file);
+        std::fs::remove_file(ballast).unwrap();
+        let id = shop.create(&order(number)).await.invoice_id();
+        assert_eq!(stage.invoices().len(), before + 1, "{pages} free pages: {answer:?}");
+        assert_eq!(shop.read_bare(&id).await.data_text("posData"), "mine");
+    }
+    assert!(made_but_not_kept > 0, "the disk got full between the two commits at least once");
+}
