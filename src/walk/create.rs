@@ -183,10 +183,10 @@ impl Creates {
         drop(under_way);
         let creates = Arc::clone(self);
         self.tasks.spawn(async move {
+            let under_way = UnderWay { creates: &creates, key };
             let row_id = name(creates.random);
-            let work = creates.work(&row_id, &commission);
-            let outcome = work.await;
-            creates.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let outcome = creates.work(&row_id, &commission).await;
+            drop(under_way);
             creates.log_if_late(&tell, &commission, &outcome);
             tell.send_replace(Some(outcome));
         });
@@ -370,6 +370,19 @@ impl Creates {
         self.ledger.bind_invoice(&row.row_id, &made.facts.id, sealed, (self.clock)()).await?;
         Failpoint::AnswerCommitted.reach();
         Ok(made)
+    }
+}
+
+/// Forgets a create when it is over, also one that panicked: its repeats would hear of it for ever.
+struct UnderWay<'a> {
+    creates: &'a Creates,
+    key: String,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.creates.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(&self.key);
     }
 }
 
