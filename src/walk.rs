@@ -227,6 +227,7 @@ impl Walk {
             Ok(made) if made.repeated => CreateOutcome::Repeated,
             Ok(_) => CreateOutcome::Created,
             Err(create::CreateError::Deadline) => CreateOutcome::AfterDeadline,
+            Err(error) if error.is_unknown() => CreateOutcome::Unknown,
             Err(_) => CreateOutcome::Refused,
         });
         let Made { facts, words, .. } = made.as_ref().map_err(|error| Refusal::from(error.clone()))?;
