@@ -100,7 +100,8 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         metrics: metrics.clone(),
         commits: Arc::new(commits),
     };
-    lifecycle.spawn("admin", admin::serve(admin_listener, admin, lifecycle.clone()));
+    // Not among the tasks that a drain waits for: readiness must be seen until the end.
+    tokio::spawn(admin::serve(admin_listener, admin, lifecycle.clone()));
     let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
     edge::serve(listeners, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);

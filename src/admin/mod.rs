@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, lifecycle: Lifecycle) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = lifecycle.soft().cancelled() => return,
+            () = lifecycle.hard().cancelled() => return,
         };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(Duration::from_secs(1)).await;

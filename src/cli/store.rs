@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::app::{Rooms, now_ms, random};
 use crate::config::Config;
 use crate::json::Value;
-use crate::ledger::{Ledger, Store};
+use crate::ledger::{Ledger, Store, StoreCredentials};
 use crate::walk::upstream::api_key_context;
 
 const CALL_WITHIN: Duration = Duration::from_secs(15);
@@ -128,6 +128,8 @@ async fn pair(
         println!("{name} uses BTCPay's legacy API key. Try: payferry store test {name}");
         return Ok(());
     }
+    // Also where it used BTCPay's API key before: from here on its own key is asked about.
+    let store = Store { credentials: StoreCredentials::Key, ..store };
     let answer = rooms.upstream.pair(&store, code, CALL_WITHIN).await?;
     if code.is_none() {
         let asked = answer.get("data").and_then(Value::as_array).and_then(<[Value]>::first);
