@@ -34,6 +34,7 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         clock: app::now_ms,
         random: panics_once_in_the_task,
         reads_on: Duration::from_secs(5),
+        quiet_ms: 0,
     });
     let request = order::parse(br#"{"price":10,"currency":"EUR","guid":"g-1"}"#).unwrap();
     let commission = Commission {
