@@ -3,6 +3,21 @@
 //! The rooms are listed in `ARCHITECTURE.md`, lowest floor first; a room
 //! imports only from floors below it.
 
+pub mod admin;
+pub mod app;
 pub mod bitid;
+pub mod cli;
+pub mod config;
+pub mod contract;
+pub mod directory;
+pub mod divergence;
+pub mod edge;
+pub mod failpoint;
 pub mod json;
+pub mod ledger;
+pub mod lifecycle;
+pub mod pairing;
 pub mod sandbox;
+pub mod secrets;
+pub mod telemetry;
+pub mod walk;
