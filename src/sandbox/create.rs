@@ -78,6 +78,14 @@ struct Maker<'a> {
     outage: Option<Outage>,
 }
 
+/// What a request and its store agree on.
+struct Terms {
+    price: Decimal,
+    currency: String,
+    expires_ms: i64,
+    method: Option<Method>,
+}
+
 impl Maker<'_> {
     fn make(&self, request: &CreateRequest) -> Result<Invoice, Answer> {
         let expires_ms = self.expiration(request)?;
@@ -94,13 +102,18 @@ impl Maker<'_> {
         if stored_nul || request.stored.iter().any(|text| text.contains('\0')) {
             return Err(Answer::crash());
         }
+        Ok(self.assembled(request, Terms { price, currency, expires_ms, method }))
+    }
+
+    fn assembled(&self, request: &CreateRequest, terms: Terms) -> Invoice {
+        let Terms { price, currency, expires_ms, method } = terms;
         let tax = request.tax_included.map(|tax| price::shown(tax, &currency).min(price));
-        Ok(Invoice {
+        Invoice {
             id: ids::invoice(self.room.random()),
             store: self.store.id.clone(),
             root: self.call.root.clone(),
             price,
-            top_up: sent.is_none(),
+            top_up: request.price.is_none(),
             currency,
             tax_included: tax.filter(|tax| tax.is_positive()),
             order_id: request.order_id.clone(),
@@ -125,7 +138,7 @@ impl Maker<'_> {
             network_fee: self.store.options.network_fee,
             redirect_url: request.redirect_url.clone().or(self.store.options.website.clone()),
             redirect_automatically: request.redirect_automatically.unwrap_or(false),
-        })
+        }
     }
 
     fn expiration(&self, request: &CreateRequest) -> Result<i64, Answer> {

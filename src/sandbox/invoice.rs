@@ -116,6 +116,8 @@ pub struct Payment {
     pub value: u128,
     /// Whether the speed policy is satisfied.
     pub confirmed: bool,
+    /// The network fee that the buyer owes for it, in satoshi.
+    pub fee: u128,
 }
 
 /// What the on-chain method of an invoice holds; free invoices have none.
@@ -226,7 +228,12 @@ impl Invoice {
     }
 
     /// A payment arrives.
-    pub fn pay(&mut self, payment: Payment) {
+    pub fn pay(&mut self, mut payment: Payment) {
+        payment.fee = match self.network_fee {
+            NetworkFee::Always => FEE,
+            NetworkFee::AfterFirst if !self.payments.is_empty() => FEE,
+            _ => 0,
+        };
         self.payments.push(payment);
         if self.top_up && self.status == Status::New {
             self.price_top_up();

@@ -31,6 +31,8 @@ mod store;
 mod tokens;
 mod wire;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -67,7 +69,7 @@ impl Default for Options {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
         };
-        // Without randomness all ids would be alike; the test double may do so, the machine does not.
+        // A machine without randomness gives zeros: nothing in a sandbox is worth guessing.
         let random = |bytes: &mut [u8]| {
             let _ = getrandom::fill(bytes);
         };
@@ -159,4 +161,23 @@ impl Sandbox {
         let owner = self.owner();
         server::serve(listener, stop, move |request, _| owner_page::answer(owner.clone(), request)).await;
     }
+}
+
+/// Serves a sandbox with one store, so that a shop can be paired at once, until `stop`.
+/// `ready` learns the two addresses (API, owner) and the store's id.
+///
+/// # Errors
+/// Where an address cannot be bound.
+pub async fn run(
+    api: SocketAddr,
+    owner: SocketAddr,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr, SocketAddr, &str),
+) -> io::Result<()> {
+    let sandbox = Sandbox::new(Options::default());
+    let store = sandbox.owner().create_store(StoreOptions::default());
+    let (api, owner) = (TcpListener::bind(api).await?, TcpListener::bind(owner).await?);
+    ready(api.local_addr()?, owner.local_addr()?, &store);
+    tokio::join!(sandbox.clone().serve(api, stop.clone()), sandbox.serve_owner(owner, stop));
+    Ok(())
 }

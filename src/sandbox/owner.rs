@@ -151,7 +151,7 @@ impl Owner {
         let value = amount.divided_up(one, 8).ok_or(OwnerError::BadAmount)?;
         let id = format!("{}-{}", ids::transaction(self.0.random()), value % 2);
         let received_ms = self.0.now_ms();
-        self.on(invoice, |found| found.pay(Payment { id, received_ms, value, confirmed: false }))
+        self.on(invoice, |found| found.pay(Payment { id, received_ms, value, confirmed: false, fee: 0 }))
     }
 
     /// Enough blocks are found for the payments of an invoice.

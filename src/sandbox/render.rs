@@ -165,17 +165,22 @@ fn crypto_info(invoice: &Invoice, method: &Method) -> Value {
 }
 
 fn payment(payment: &Payment, method: &Method) -> Value {
-    let value = bitcoin(payment.value);
     Object::new()
         .with("id", payment.id.as_str())
         .with("receivedDate", dates::plain_iso(payment.received_ms))
-        .with("value", number(if value.contains('.') { value } else { value + ".0" }))
-        .with("fee", number("0.0"))
+        .with("value", coins(payment.value))
+        .with("fee", coins(payment.fee))
         .with("paymentType", "BTC-CHAIN")
         .with("confirmed", payment.confirmed)
         .with("completed", payment.confirmed)
         .with("destination", method.address.as_str())
         .into()
+}
+
+/// Bitcoin as a number; whole ones end in `.0`.
+fn coins(satoshi: u128) -> Value {
+    let text = bitcoin(satoshi);
+    number(if text.contains('.') { text } else { text + ".0" })
 }
 
 fn buyer(invoice: &Invoice, stage: Stage) -> Value {

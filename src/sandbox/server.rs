@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -17,9 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Framing, Guard};
 use super::call::Call;
-use super::faults::{Fault, Received};
+use super::faults::{Fault, Outage, Received};
 use super::wire::{Budget, Cuttable};
 use super::{Room, routes};
+
+/// Pause after a connection could not be accepted.
+const OUT_OF_SOCKETS: Duration = Duration::from_millis(50);
 
 /// Body of an answer.
 pub type Body = BoxBody<Bytes, Infallible>;
@@ -35,7 +39,10 @@ where
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(OUT_OF_SOCKETS).await;
+            continue;
+        };
         let (stop, answer) = (stop.clone(), answer.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
@@ -67,16 +74,28 @@ pub async fn api(room: Room, request: Request<Incoming>, budget: Budget) -> Resp
         let known = call.as_ref().map(|call| routes::answer(call, &room, outage));
         known.unwrap_or_else(Answer::broken_request)
     };
-    let answer = match fault {
+    let answer = meet(fault, &budget, &room, carry_out).await;
+    room.faults().answered(number, answer.status);
+    response(answer)
+}
+
+/// The answer under a fault; `carry_out` does what was asked.
+async fn meet(
+    fault: Option<Fault>,
+    budget: &Budget,
+    room: &Room,
+    carry_out: impl Fn(Option<Outage>) -> Answer,
+) -> Answer {
+    match fault {
         None => carry_out(None),
         Some(Fault::Delay(time)) => {
             tokio::time::sleep(time).await;
             carry_out(None)
         }
-        Some(Fault::Hang(time)) => cut_after(time, &budget).await,
+        Some(Fault::Hang(time)) => cut_after(time, budget).await,
         Some(Fault::HangAfter(time)) => {
             carry_out(None);
-            cut_after(time, &budget).await
+            cut_after(time, budget).await
         }
         Some(Fault::Cut(bytes)) => {
             let answer = carry_out(None);
@@ -90,12 +109,10 @@ pub async fn api(room: Room, request: Request<Incoming>, budget: Budget) -> Resp
         }
         Some(Fault::Page(status)) => Answer::page(status, "Somewhere else", Guard::None, 0, room.random()),
         Some(Fault::Refuse(outage)) => carry_out(Some(outage)),
-    };
-    room.faults().answered(number, answer.status);
-    response(answer)
+    }
 }
 
-async fn cut_after(time: std::time::Duration, budget: &Budget) -> Answer {
+async fn cut_after(time: Duration, budget: &Budget) -> Answer {
     tokio::time::sleep(time).await;
     budget.limit(0);
     Answer::crash()

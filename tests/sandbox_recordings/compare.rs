@@ -88,6 +88,12 @@ fn body(recorded: &Response, answer: &Answer, names: &mut Names, found: &mut Vec
         if expected != title(&actual) {
             found.push(format!("title {:?} instead of {expected:?}", title(&actual)));
         }
+    } else if let Some(items) = &recorded.items {
+        let shown = serde_json::from_slice(&answer.body).map(|answer| items_of(&answer)).unwrap_or_default();
+        let expected: serde_json::Value = serde_json::from_str(&names.translate(&items.to_string())).unwrap();
+        if expected != shown {
+            found.push(format!("items {shown}"));
+        }
     } else if recorded.cut {
         if !blurred(&actual).starts_with(&blurred(&text)) {
             found.push("the beginning of the body differs".to_owned());
@@ -106,6 +112,14 @@ fn body(recorded: &Response, answer: &Answer, names: &mut Names, found: &mut Vec
             _ => found.push(format!("body {actual} instead of {text}")),
         }
     }
+}
+
+fn items_of(answer: &serde_json::Value) -> serde_json::Value {
+    let members = ["id", "orderId", "status", "exceptionStatus"];
+    let item = |item: &serde_json::Value| {
+        members.iter().map(|name| item[*name].clone()).collect::<serde_json::Value>()
+    };
+    answer["data"].as_array().into_iter().flatten().map(item).collect()
 }
 
 fn title(html: &str) -> Option<String> {
@@ -207,7 +221,7 @@ fn object(member: &str, recorded: &Object, actual: &Object, names: &Names, found
 
 fn same_text(member: &str, recorded: &str, actual: &str) -> bool {
     match member {
-        "receivedDate" => actual.len() > 19 && recorded.get(..16) == actual.get(..16),
+        "receivedDate" => actual.len() > 19 && recorded.get(..19) == actual.get(..19),
         "timeLeft" => actual.len() == recorded.len(),
         "error" => without_times(recorded) == without_times(actual),
         _ => recorded == actual,

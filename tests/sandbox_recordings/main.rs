@@ -19,7 +19,16 @@ use crate::actions::Actions;
 use crate::names::Names;
 use crate::recording::Exchange;
 
-const FILES: [&str; 5] = ["tokens", "auth", "create-requests", "invoice-create", "invoice-read"];
+const FILES: [&str; 8] = [
+    "tokens",
+    "auth",
+    "create-requests",
+    "invoice-create",
+    "invoice-read",
+    "invoice-list",
+    "errors",
+    "headers",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_answers_as_recorded() {

@@ -45,6 +45,8 @@ pub struct Response {
     pub title: Option<String>,
     #[serde(default)]
     pub cut: bool,
+    /// Of a list that was cut: id, orderId, status and exceptionStatus of its items.
+    pub items: Option<serde_json::Value>,
     /// Usual headers that were missing.
     #[serde(default)]
     pub without: Vec<String>,

@@ -67,11 +67,24 @@ impl Bench {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&request.body);
+        let chunked = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
+        bytes.extend(if chunked { in_chunks(&request.body) } else { request.body.clone() });
         stream.write_all(&bytes).await.unwrap();
         let reading = read(&mut stream, request.method == "HEAD");
         tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap_or_default()
     }
+}
+
+/// A body in two chunks.
+fn in_chunks(body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in body.chunks(body.len().div_ceil(2).max(1)) {
+        bytes.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+        bytes.extend_from_slice(part);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    bytes
 }
 
 /// Bytes that do not repeat and are the same in every run.
