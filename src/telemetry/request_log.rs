@@ -1,0 +1,158 @@
+//! One line per request, written when the body of the answer ends.
+//!
+//! The line is an interface: README documents its fields. It carries no token, key, signature,
+//! pairing code or buyer data; a credential appears only as a short hash.
+
+use std::net::SocketAddr;
+
+/// How the answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The whole body was handed over.
+    Complete,
+    /// The body failed on the way.
+    Cut,
+    /// The shop went away before the end.
+    Dropped,
+}
+
+impl Ended {
+    /// `complete`, `cut` or `dropped`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cut => "cut",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The shop asked for something that BitPay would have refused.
+    Shop,
+    /// payferry itself failed.
+    Payferry,
+    /// BTCPay failed or could not be reached.
+    Btcpay,
+}
+
+impl Side {
+    /// `shop`, `payferry` or `btcpay`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Payferry => "payferry",
+            Self::Btcpay => "btcpay",
+        }
+    }
+}
+
+/// What is known about one request and its answer.
+#[derive(Debug, Clone)]
+pub struct RequestRecord {
+    /// Names this request in every other event.
+    pub request_id: String,
+    /// When the head had arrived, epoch milliseconds.
+    pub at_ms: i64,
+    /// Who asked.
+    pub peer: SocketAddr,
+    /// Whether over TLS.
+    pub tls: bool,
+    /// The Host header, as sent.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// The name of the endpoint; stands for the path, which may hold secrets.
+    pub endpoint: &'static str,
+    /// Which generation of BitPay's API: `v1`, `signed`, `pos`, `bare`, or empty.
+    pub dialect: &'static str,
+    /// A short hash of the credential.
+    pub credential: Option<String>,
+    /// The store.
+    pub store: Option<String>,
+    /// The library of the shop, as it names itself.
+    pub agent: Option<String>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The reason code of a failure; empty for a success.
+    pub reason: &'static str,
+    /// Whose fault a failure is.
+    pub side: Option<Side>,
+    /// Bytes of the request body.
+    pub bytes_in: u64,
+    /// Milliseconds spent waiting for BTCPay.
+    pub upstream_ms: Option<i64>,
+    /// The invoice that the request is about.
+    pub invoice: Option<String>,
+    /// How many divergences this request showed.
+    pub divergences: u32,
+}
+
+impl RequestRecord {
+    /// A record with nothing known but the arrival.
+    #[must_use]
+    pub fn new(request_id: String, at_ms: i64, peer: SocketAddr, tls: bool) -> Self {
+        Self {
+            request_id,
+            at_ms,
+            peer,
+            tls,
+            host: String::new(),
+            method: String::new(),
+            endpoint: "unknown",
+            dialect: "",
+            credential: None,
+            store: None,
+            agent: None,
+            status: 0,
+            reason: "",
+            side: None,
+            bytes_in: 0,
+            upstream_ms: None,
+            invoice: None,
+            divergences: 0,
+        }
+    }
+
+    /// Writes the line: one event with target `request`; a warning when payferry or BTCPay is to
+    /// blame, otherwise information.
+    pub fn emit(&self, ended: Ended, bytes_out: u64, duration_ms: i64) {
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "request",
+                    $level,
+                    request_id = self.request_id,
+                    at_ms = self.at_ms,
+                    peer = %self.peer,
+                    tls = self.tls,
+                    host = self.host,
+                    method = self.method,
+                    endpoint = self.endpoint,
+                    dialect = self.dialect,
+                    credential = self.credential,
+                    store = self.store,
+                    agent = self.agent,
+                    status = self.status,
+                    reason = self.reason,
+                    side = self.side.map(Side::as_str),
+                    bytes_in = self.bytes_in,
+                    bytes_out,
+                    duration_ms,
+                    upstream_ms = self.upstream_ms,
+                    invoice = self.invoice,
+                    ended = ended.as_str(),
+                    divergences = self.divergences,
+                )
+            };
+        }
+        match self.side {
+            Some(Side::Payferry | Side::Btcpay) => line!(tracing::Level::WARN),
+            _ => line!(tracing::Level::INFO),
+        }
+    }
+}
