@@ -4,8 +4,20 @@
 //! imports only from floors below it.
 
 pub mod admin;
+pub mod app;
 pub mod bitid;
+pub mod cli;
 pub mod config;
+pub mod contract;
+pub mod directory;
+pub mod divergence;
+pub mod edge;
+pub mod failpoint;
 pub mod json;
+pub mod ledger;
 pub mod lifecycle;
+pub mod pairing;
+pub mod sandbox;
+pub mod secrets;
 pub mod telemetry;
+pub mod walk;

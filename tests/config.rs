@@ -1,5 +1,7 @@
 //! What `payferry.toml` and `PAYFERRY_…` may say, and how a mistake is told.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 
 use payferry::config::{Config, ConfigError, LogFormat};

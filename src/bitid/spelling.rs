@@ -19,12 +19,13 @@ pub struct ReceivedUrl<'a> {
     pub ports: &'a [u16],
 }
 
-/// Yields the spellings, the likeliest first, without repeats; at most 36.
+/// Yields the spellings, the likeliest first, without repeats; at most 24 over TLS, 48 without
+/// (there a front proxy may have ended TLS, so the shop's own scheme is unknown).
 pub fn spellings<'a>(received: &ReceivedUrl<'a>) -> impl Iterator<Item = String> + use<'a> {
-    let schemes = if received.tls { ["https", "http"] } else { ["http", "https"] };
+    let schemes: &[&str] = if received.tls { &["https"] } else { &["http", "https"] };
     let hosts = hosts(received);
     let targets = targets(received.target);
-    let mut seen = Vec::with_capacity(hosts.len() * targets.len() * 2);
+    let mut seen = Vec::with_capacity(hosts.len() * targets.len() * schemes.len());
     for target in &targets {
         for scheme in schemes {
             for host in &hosts {
@@ -35,7 +36,6 @@ pub fn spellings<'a>(received: &ReceivedUrl<'a>) -> impl Iterator<Item = String>
             }
         }
     }
-    seen.truncate(36);
     seen.into_iter()
 }
 

@@ -31,7 +31,7 @@ enum Open {
     Object(Object, Option<String>),
 }
 
-/// Reads one JSON document; nothing but blanks may follow it.
+/// Reads one JSON document; nothing but blanks may follow it. A byte order mark in front is skipped.
 ///
 /// # Errors
 /// [`JsonError`] for broken or too deep input; nothing is guessed.

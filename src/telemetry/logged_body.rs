@@ -99,6 +99,7 @@ impl Drop for Line {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
@@ -107,8 +108,8 @@ mod tests {
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
     use tracing_subscriber::fmt::MakeWriter;
 
-    use super::super::Side;
     use super::*;
+    use crate::contract::Side;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -219,6 +220,7 @@ mod tests {
         let body = body(Full::<Bytes>::new(Bytes::from_static(b"hello")));
         assert_eq!(body.size_hint().exact(), Some(5));
         assert!(!body.is_end_stream());
+        let _: Result<(), Infallible> = Ok(());
     }
 
     #[test]

@@ -8,4 +8,4 @@ mod request_log;
 pub use logged_body::LoggedBody;
 pub use logging::{LoggingError, init_logging};
 pub use metrics::{CreateOutcome, Gauged, Metrics, UpstreamResult};
-pub use request_log::{Ended, RequestRecord, Side};
+pub use request_log::{Ended, RequestRecord};

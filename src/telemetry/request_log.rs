@@ -5,6 +5,8 @@
 
 use std::net::SocketAddr;
 
+use crate::contract::Side;
+
 /// How the answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -24,29 +26,6 @@ impl Ended {
             Self::Complete => "complete",
             Self::Cut => "cut",
             Self::Dropped => "dropped",
-        }
-    }
-}
-
-/// Whose fault a failure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The shop asked for something that BitPay would have refused.
-    Shop,
-    /// payferry itself failed.
-    Payferry,
-    /// BTCPay failed or could not be reached.
-    Btcpay,
-}
-
-impl Side {
-    /// `shop`, `payferry` or `btcpay`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Shop => "shop",
-            Self::Payferry => "payferry",
-            Self::Btcpay => "btcpay",
         }
     }
 }
@@ -82,6 +61,8 @@ pub struct RequestRecord {
     pub reason: &'static str,
     /// Whose fault a failure is.
     pub side: Option<Side>,
+    /// What really happened, where the shop was refused; never shown to the shop.
+    pub truth: String,
     /// Bytes of the request body.
     pub bytes_in: u64,
     /// Milliseconds spent waiting for BTCPay.
@@ -111,6 +92,7 @@ impl RequestRecord {
             status: 0,
             reason: "",
             side: None,
+            truth: String::new(),
             bytes_in: 0,
             upstream_ms: None,
             invoice: None,
@@ -139,7 +121,8 @@ impl RequestRecord {
                     agent = self.agent,
                     status = self.status,
                     reason = self.reason,
-                    side = self.side.map(Side::as_str),
+                    side = self.side.map(Side::name),
+                    truth = (!self.truth.is_empty()).then_some(self.truth.as_str()),
                     bytes_in = self.bytes_in,
                     bytes_out,
                     duration_ms,

@@ -1,0 +1,147 @@
+//! The whole: rooms put together in the order of start-up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::admin::{self, Admin};
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::edge::{self, ConnectionLimits, Listeners};
+use crate::ledger::Ledger;
+use crate::lifecycle::Lifecycle;
+use crate::pairing::PairingDesk;
+use crate::secrets::MasterSecret;
+use crate::telemetry::Metrics;
+use crate::walk::create::{Creates, CreatesParts};
+use crate::walk::forward::Servers;
+use crate::walk::upstream::Upstream;
+use crate::walk::{Arrival, Limits, Walk};
+
+/// Where payferry listens, once it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Plain HTTP towards shops.
+    pub http: Option<SocketAddr>,
+    /// TLS towards shops.
+    pub https: Option<SocketAddr>,
+    /// The operator's own listener.
+    pub admin: SocketAddr,
+}
+
+/// Milliseconds since 1970, by the system clock.
+#[must_use]
+pub fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Fills with random bytes from the system. Without randomness no id and no nonce is safe,
+/// so a system that has none ends the process.
+pub fn random(bytes: &mut [u8]) {
+    if getrandom::fill(bytes).is_err() {
+        std::process::abort();
+    }
+}
+
+/// What every command that touches stores opens first.
+pub struct Rooms {
+    /// Stores, credentials, pairings, invoices.
+    pub ledger: Ledger,
+    /// Keys and seals.
+    pub secrets: Arc<MasterSecret>,
+    /// The way to BTCPay.
+    pub upstream: Arc<Upstream>,
+}
+
+impl Rooms {
+    /// Opens ledger and secret and prepares the way to BTCPay.
+    ///
+    /// # Errors
+    /// Each with what to do.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let secrets = Arc::new(MasterSecret::load(&config.secrets.master_secret_file)?);
+        let path = &config.ledger.path;
+        let ledger = Ledger::open(path).await.with_context(|| format!("ledger {}", path.display()))?;
+        let servers = Servers::new(&config.btcpay)?;
+        let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets)));
+        Ok(Self { ledger, secrets, upstream })
+    }
+}
+
+/// Starts payferry; it then runs until the lifecycle ends.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Addresses> {
+    let pending = lifecycle.readiness().wait_for("start");
+    let admin_listener = admin::bind(config.admin.listen).await.context("admin.listen")?;
+    let limits = ConnectionLimits {
+        head_bytes: config.limits.head_bytes,
+        headers: config.limits.headers,
+        header_timeout: config.shop.header_timeout(),
+    };
+    let listeners = Listeners::bind(&config.shop, limits)?;
+    let rooms = Rooms::open(config).await?;
+    let metrics = Metrics::new();
+    let addresses = Addresses {
+        http: listeners.http(),
+        https: listeners.https(),
+        admin: admin_listener.local_addr().context("admin.listen")?,
+    };
+    let commits = {
+        let ledger = rooms.ledger.clone();
+        move || ledger.commits()
+    };
+    let admin = Admin {
+        readiness: lifecycle.readiness().clone(),
+        metrics: metrics.clone(),
+        commits: Arc::new(commits),
+    };
+    lifecycle.spawn("admin", admin::serve(admin_listener, admin, lifecycle.clone()));
+    let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
+    edge::serve(listeners, lifecycle, move |arrival: edge::Arrival, request| {
+        let walk = Arc::clone(&walk);
+        async move { walk.answer(Arrival { tls: arrival.tls, peer: arrival.peer }, request).await }
+    });
+    drop(pending);
+    Ok(addresses)
+}
+
+async fn walk(
+    config: &Config,
+    rooms: Rooms,
+    metrics: Metrics,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<Walk> {
+    let Rooms { ledger, secrets, upstream } = rooms;
+    let directory = Directory::load(ledger.clone()).await?;
+    lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
+    let creates = Creates::new(CreatesParts {
+        ledger: ledger.clone(),
+        upstream: Arc::clone(&upstream),
+        secrets: Arc::clone(&secrets),
+        tasks: lifecycle.tasks().clone(),
+        clock: now_ms,
+        random,
+        reads_on: Duration::from_millis(config.limits.create_reads_on_ms),
+    });
+    Ok(Walk {
+        pairing: PairingDesk::new(ledger.clone(), Arc::clone(&directory), Arc::clone(&secrets), random),
+        ledger,
+        directory,
+        secrets,
+        upstream,
+        creates,
+        metrics,
+        clock: now_ms,
+        random,
+        limits: Limits {
+            body_bytes: config.limits.body_bytes,
+            answer_within: Duration::from_millis(config.limits.answer_deadline_ms),
+            answer_within_short: Duration::from_millis(config.limits.answer_deadline_short_ms),
+            url_ports: config.shop.url_ports.clone(),
+        },
+    })
+}

@@ -1,0 +1,121 @@
+//! `payferry ca`: an own certificate authority and a certificate for bitpay.com.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+
+use crate::app::now_ms;
+
+/// The names that shops know BitPay by.
+const BITPAY: [&str; 3] = ["bitpay.com", "test.bitpay.com", "www.bitpay.com"];
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Where each kind of shop looks for a certificate authority (measured with these clients).
+const WHERE: &str = "\
+Where shops look for the CA:
+  Node.js (bitpay-sdk, btcpay, ...)     NODE_EXTRA_CA_CERTS=ca.pem in the shop's environment
+  Python (requests)                     REQUESTS_CA_BUNDLE=ca.pem in the shop's environment
+  PHP, Perl, Go, C# on Debian           /usr/local/share/ca-certificates/payferry.crt, then update-ca-certificates
+  bitpay/php-client 2.1 to 3.0          as PHP; elsewhere than on Debian append it to the library's own bundle
+  Ruby gem bitpay-client                append it to the gem's cacert.pem
+  Java                                  keytool -importcert -cacerts -file ca.pem
+  bitpay-rest, npm bitpay 0.3           nothing: they do not check certificates";
+
+/// What `ca` asks.
+#[derive(Debug, Args)]
+pub(super) struct CaArgs {
+    /// Folder for the files.
+    #[arg(long, value_name = "DIR", default_value = "tls")]
+    out: PathBuf,
+    /// A further name or IP address for the certificate.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+}
+
+pub(super) fn run(args: &CaArgs) -> anyhow::Result<ExitCode> {
+    let issued = issue(&args.out, &args.names)?;
+    println!("{} {}", if issued.new_authority { "Made" } else { "Kept" }, args.out.join("ca.pem").display());
+    println!(
+        "Made {} and key.pem for {}",
+        args.out.join("certificate.pem").display(),
+        issued.names.join(", ")
+    );
+    println!();
+    println!("{WHERE}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was made.
+pub(super) struct Issued {
+    new_authority: bool,
+    names: Vec<String>,
+}
+
+/// Makes the authority where there is none (it is never replaced), and a new certificate from it.
+pub(super) fn issue(folder: &Path, more: &[String]) -> anyhow::Result<Issued> {
+    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let (authority, key) = (folder.join("ca.pem"), folder.join("ca.key.pem"));
+    let new_authority = !authority.exists();
+    if new_authority {
+        let (certificate, secret) = new_ca()?;
+        write(&key, &secret, 0o600)?;
+        write(&authority, &certificate, 0o644)?;
+    }
+    let ca_key = KeyPair::from_pem(&fs::read_to_string(&key).with_context(|| format!("{}", key.display()))?)?;
+    let issuer = Issuer::from_ca_cert_pem(&fs::read_to_string(&authority)?, ca_key)?;
+    let mut names: Vec<String> = BITPAY.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(more.iter().cloned());
+    let mut leaf = CertificateParams::new(names.clone())?;
+    leaf.distinguished_name.push(DnType::CommonName, BITPAY[0]);
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    leaf.use_authority_key_identifier_extension = true;
+    valid_for(&mut leaf, 825)?;
+    let leaf_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let certificate = leaf.signed_by(&leaf_key, &issuer)?;
+    let chain = certificate.pem() + &fs::read_to_string(&authority)?;
+    for (name, text, mode) in
+        [("certificate.pem", chain, 0o644), ("key.pem", leaf_key.serialize_pem(), 0o600)]
+    {
+        let path = folder.join(name);
+        let _ = fs::remove_file(&path);
+        write(&path, &text, mode)?;
+    }
+    Ok(Issued { new_authority, names })
+}
+
+fn new_ca() -> anyhow::Result<(String, String)> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, "payferry CA of this installation");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    valid_for(&mut params, 3650)?;
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
+}
+
+/// From yesterday, for shops whose clocks are behind.
+fn valid_for(params: &mut CertificateParams, days: i64) -> anyhow::Result<()> {
+    let date = |ms: i64| -> anyhow::Result<time::OffsetDateTime> {
+        Ok(time::OffsetDateTime::from_unix_timestamp(ms / 1000)?)
+    };
+    params.not_before = date(now_ms() - DAY_MS)?;
+    params.not_after = date(now_ms() + days * DAY_MS)?;
+    Ok(())
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.as_mut()
+        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?
+        .write_all(text.as_bytes())?;
+    Ok(())
+}

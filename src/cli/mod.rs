@@ -1,0 +1,85 @@
+//! The command line: one file per command.
+
+mod ca;
+mod demo;
+mod demo_shop;
+mod init;
+mod pairing;
+mod sandbox;
+mod serve;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, process_environment};
+
+/// Lets shops that were written for bitpay.com buy through BTCPay Server.
+///
+/// payferry stands where bitpay.com stood, answers each shop as BitPay would, and makes and reads the
+/// invoices at BTCPay Server. Shops are not changed.
+#[derive(Debug, Parser)]
+#[command(name = "payferry", version, max_term_width = 100, after_help = FIRST_STEPS)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(long, short, global = true, default_value = "payferry.toml", value_name = "FILE")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  payferry demo                 see one purchase, nothing installed, nothing kept
+  payferry init                 write payferry.toml and the master secret
+  payferry ca --out tls         a certificate for bitpay.com that your shops can trust
+  payferry store add main       name a BTCPay store
+  payferry store pair main      let BTCPay know payferry's key for it
+  payferry pairing new main     a code for the shop to enter
+  payferry serve
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer shops until SIGTERM.
+    Serve,
+    /// Start a sandbox and payferry on this machine and show one purchase.
+    Demo(demo::DemoArgs),
+    /// Run a look-alike of BTCPay Server on this machine.
+    Sandbox(sandbox::SandboxArgs),
+    /// Write a configuration, a master secret and a data folder; never over existing ones.
+    Init(init::InitArgs),
+    /// Make a certificate authority and a certificate for bitpay.com, for a DNS swap.
+    Ca(ca::CaArgs),
+    /// The BTCPay stores that payferry serves.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Codes that bind a shop's key to a store.
+    #[command(subcommand)]
+    Pairing(pairing::PairingCommand),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever went wrong, with what to do about it.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve => serve::run(&load(&self.config)?).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Init(args) => init::run(&self.config, &args),
+            Command::Ca(args) => ca::run(&args),
+            Command::Store(command) => store::run(&load(&self.config)?, command).await,
+            Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,
+        }
+    }
+}
+
+fn load(path: &std::path::Path) -> anyhow::Result<Config> {
+    Ok(Config::load(Some(path), process_environment())?)
+}

@@ -1,0 +1,122 @@
+//! `payferry pairing new|approve|list`
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::store::find;
+use crate::app::{Rooms, now_ms, random};
+use crate::config::Config;
+use crate::ledger::{Facade, Ledger, Pairing};
+use crate::pairing::{approve, new_code};
+use crate::secrets::MasterSecret;
+
+/// What can be done with pairing codes.
+#[derive(Debug, Subcommand)]
+pub(super) enum PairingCommand {
+    /// Make a code; the first shop that enters it is bound to the store.
+    New {
+        /// Name of the store.
+        store: String,
+        /// What the shop's token may do: merchant or pos.
+        #[arg(long, default_value = "merchant")]
+        facade: String,
+        /// A note for yourself.
+        #[arg(long)]
+        label: Option<String>,
+        /// For machines: one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Approve a code that a shop asked for; its token works from then on.
+    Approve {
+        /// The code as the shop shows it; letter case counts.
+        code: String,
+        /// Name of the store that the shop belongs to.
+        #[arg(long)]
+        store: String,
+    },
+    /// List the codes that are still open.
+    List {
+        /// For machines: one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(config: &Config, command: PairingCommand) -> anyhow::Result<ExitCode> {
+    let Rooms { ledger, secrets, .. } = Rooms::open(config).await?;
+    let done = match command {
+        PairingCommand::New { store, facade, label, json } => {
+            make(&ledger, &store, &facade, label, json).await
+        }
+        PairingCommand::Approve { code, store } => bind(&ledger, &secrets, &code, &store).await,
+        PairingCommand::List { json } => list(&ledger, json).await,
+    };
+    ledger.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn make(
+    ledger: &Ledger,
+    store: &str,
+    facade: &str,
+    label: Option<String>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let store = find(ledger, store).await?;
+    let facade: Facade = facade.parse().ok().context("--facade is merchant or pos")?;
+    let code = new_code(ledger, &store, facade, label, now_ms(), random).await?;
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({ "pairing_code": code, "store": store.name, "facade": facade.as_str() })
+        );
+    } else {
+        println!("{code}");
+        eprintln!("Enter this code in the shop within 24 hours; it works once, and letter case counts.");
+    }
+    Ok(())
+}
+
+async fn bind(ledger: &Ledger, secrets: &Arc<MasterSecret>, code: &str, store: &str) -> anyhow::Result<()> {
+    let store = find(ledger, store).await?;
+    let sin = approve(ledger, secrets, code, &store, now_ms()).await?;
+    println!("Bound {sin} to {}; its token works from now on.", store.name);
+    Ok(())
+}
+
+async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
+    let now = now_ms();
+    let open = ledger.open_pairings(now).await?;
+    if json {
+        let items: Vec<_> = open.iter().map(|pairing| row(pairing, now)).collect();
+        println!("{}", serde_json::Value::Array(items));
+        return Ok(());
+    }
+    println!("{:<9} {:<36} {:<9} {:>7}  LABEL", "CODE", "SIN", "FACADE", "MINUTES");
+    for pairing in &open {
+        println!(
+            "{:<9} {:<36} {:<9} {:>7}  {}",
+            pairing.code.as_deref().unwrap_or("(hidden)"),
+            pairing.sin.as_deref().unwrap_or("(any)"),
+            pairing.facade,
+            (now - pairing.created_at) / 60_000,
+            pairing.label.as_deref().unwrap_or_default().escape_debug(),
+        );
+    }
+    Ok(())
+}
+
+fn row(pairing: &Pairing, now: i64) -> serde_json::Value {
+    serde_json::json!({
+        "code": pairing.code,
+        "sin": pairing.sin,
+        "facade": pairing.facade.as_str(),
+        "label": pairing.label,
+        "age_ms": now - pairing.created_at,
+        "needs_approval": pairing.sin.is_some(),
+    })
+}

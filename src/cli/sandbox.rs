@@ -1,0 +1,33 @@
+//! `payferry sandbox`
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::lifecycle::{Lifecycle, Signals};
+use crate::sandbox::Sandbox;
+
+/// What `sandbox` asks.
+#[derive(Debug, Args)]
+pub(super) struct SandboxArgs {
+    /// Where it answers as BTCPay Server.
+    #[arg(long, default_value = "127.0.0.1:23000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where its owner makes stores and approves pairing codes (a page and JSON).
+    #[arg(long, default_value = "127.0.0.1:23001", value_name = "ADDRESS")]
+    owner: SocketAddr,
+}
+
+pub(super) async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
+    let lifecycle = Lifecycle::new();
+    let signals = Signals::install()?;
+    let (api, owner) = (TcpListener::bind(args.listen).await?, TcpListener::bind(args.owner).await?);
+    println!("BTCPay look-alike  http://{}", api.local_addr()?);
+    println!("Its owner's page   http://{}", owner.local_addr()?);
+    let sandbox = Sandbox::new(super::demo::sandbox_options());
+    lifecycle.spawn("sandbox", sandbox.clone().serve(api, lifecycle.soft().clone()));
+    lifecycle.spawn("owner", sandbox.serve_owner(owner, lifecycle.soft().clone()));
+    Ok(lifecycle.run(signals, std::time::Duration::from_secs(1)).await.exit_code().into())
+}

@@ -1,0 +1,155 @@
+//! Stores and credentials in memory: authenticating a request never waits for SQL.
+//!
+//! The snapshot is replaced whole when another process (the command line) has committed, which is
+//! noticed within a second; a credential that is not in it gets one look at the ledger.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::bitid::Sin;
+use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store};
+
+/// How often the ledger is asked whether another process changed it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Reloads on a miss run one at a time, and at most so many callers wait for one.
+const WAITING_FOR_RELOAD: usize = 64;
+const RELOAD_WITHIN: Duration = Duration::from_millis(500);
+
+/// A credential with its store.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What the shop holds.
+    pub credential: Arc<Credential>,
+    /// What it opens.
+    pub store: Arc<Store>,
+}
+
+#[derive(Default)]
+struct Snapshot {
+    stores: HashMap<String, Arc<Store>>,
+    by_token: HashMap<String, Entry>,
+    by_sin: HashMap<Sin, Vec<Entry>>,
+}
+
+/// The in-memory picture of the ledger's stores and credentials.
+pub struct Directory {
+    ledger: Ledger,
+    snapshot: ArcSwap<Snapshot>,
+    reload: tokio::sync::Mutex<()>,
+    waiting: Semaphore,
+}
+
+impl Directory {
+    /// Reads the ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn load(ledger: Ledger) -> Result<Arc<Self>, LedgerError> {
+        let snapshot = ArcSwap::from_pointee(read(&ledger).await?);
+        let waiting = Semaphore::new(WAITING_FOR_RELOAD);
+        Ok(Arc::new(Self { ledger, snapshot, reload: tokio::sync::Mutex::default(), waiting }))
+    }
+
+    /// The credential of a token, by the token's hash.
+    pub async fn token(&self, hash: &str) -> Option<Entry> {
+        let known = self.ledger.knows_credential(hash, &[]);
+        self.find(|snapshot| snapshot.by_token.get(hash).cloned(), known).await
+    }
+
+    /// Every credential of a key, by any of its SINs.
+    pub async fn sins(&self, sins: &[Sin]) -> Vec<Entry> {
+        let known = self.ledger.knows_credential("", sins);
+        let look = |snapshot: &Snapshot| sins.iter().find_map(|sin| snapshot.by_sin.get(sin).cloned());
+        self.find(look, known).await.unwrap_or_default()
+    }
+
+    /// A store, by payferry's id for it.
+    pub async fn store(&self, id: &str) -> Option<Arc<Store>> {
+        self.find(|snapshot| snapshot.stores.get(id).cloned(), async { Ok(true) }).await
+    }
+
+    /// Reads the ledger again, for example after a pairing.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the old picture stays.
+    pub async fn refresh(&self) -> Result<(), LedgerError> {
+        let _alone = self.reload.lock().await;
+        self.snapshot.store(Arc::new(read(&self.ledger).await?));
+        Ok(())
+    }
+
+    /// Watches for commits of other processes until told to stop.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        let mut last = None;
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            let version = self.ledger.version().await;
+            let changed = match version {
+                Ok(version) if last == Some(version) => continue,
+                Ok(version) => {
+                    last = Some(version);
+                    self.refresh().await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = changed {
+                tracing::warn!(%error, "directory_not_refreshed");
+            }
+        }
+    }
+
+    /// Looks into the picture; where it misses, `known` asks the ledger, and only a yes reads it anew.
+    async fn find<T>(
+        &self,
+        look: impl Fn(&Snapshot) -> Option<T>,
+        known: impl Future<Output = Result<bool, LedgerError>>,
+    ) -> Option<T> {
+        let before = self.snapshot.load_full();
+        if let Some(found) = look(&before) {
+            return Some(found);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        let reload = async {
+            if !known.await? {
+                return Ok(());
+            }
+            let _alone = self.reload.lock().await;
+            // Another miss may have reloaded while this one waited.
+            if Arc::ptr_eq(&before, &self.snapshot.load_full()) {
+                self.snapshot.store(Arc::new(read(&self.ledger).await?));
+            }
+            Ok::<(), LedgerError>(())
+        };
+        match tokio::time::timeout(RELOAD_WITHIN, reload).await {
+            Ok(Ok(())) => look(&self.snapshot.load()),
+            _ => None,
+        }
+    }
+}
+
+async fn read(ledger: &Ledger) -> Result<Snapshot, LedgerError> {
+    let stores = ledger.stores().await?.into_iter().map(|store| (store.id.clone(), Arc::new(store)));
+    let mut snapshot = Snapshot { stores: stores.collect(), ..Snapshot::default() };
+    for credential in ledger.credentials().await? {
+        let Some(store) = snapshot.stores.get(&credential.store_id).cloned() else { continue };
+        let entry = Entry { credential: Arc::new(credential), store };
+        snapshot.by_token.insert(entry.credential.token_hash.clone(), entry.clone());
+        snapshot.by_sin.entry(entry.credential.sin.clone()).or_default().push(entry);
+    }
+    for entries in snapshot.by_sin.values_mut() {
+        entries.sort_by_key(|entry| entry.credential.facade);
+    }
+    Ok(snapshot)
+}
+
+impl Entry {
+    /// Whether this is the credential of that facade.
+    #[must_use]
+    pub fn is(&self, facade: Facade) -> bool {
+        self.credential.facade == facade
+    }
+}

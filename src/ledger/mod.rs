@@ -1,0 +1,70 @@
+//! The ledger: stores, credentials, pairings and invoices, durable.
+//!
+//! One truth for mapping. SQLite here; PostgreSQL later, so nothing that only SQLite has stands
+//! outside `sqlite.rs`. Reads go through a pool; writes through one task that groups what waits
+//! into one commit (`writer.rs`).
+
+mod invoices;
+mod pairings;
+mod rows;
+mod sqlite;
+mod stores;
+mod writer;
+
+use std::path::Path;
+
+pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
+pub use pairings::{NewPairing, Pairing};
+pub use rows::{Credential, Facade, Store, StoreCredentials};
+use sqlx::SqlitePool;
+use writer::Writer;
+
+/// Why the ledger cannot answer. Never holds a value, only what kind of trouble it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// The file cannot be opened, read or written; locked by another process for too long.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What should be unique is there already.
+    #[error("it is there already: {0}")]
+    Conflict(String),
+    /// A stored value that this version cannot read.
+    #[error("the ledger holds an unreadable {0}")]
+    Unreadable(&'static str),
+    /// The ledger is closing.
+    #[error("the ledger is closing")]
+    Closing,
+}
+
+/// A handle on the ledger; clones share it.
+#[derive(Clone)]
+pub struct Ledger {
+    reads: SqlitePool,
+    writer: Writer,
+}
+
+impl Ledger {
+    /// Opens the file, making it (mode 0600, a missing folder 0700) and bringing its tables up to date where needed.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+        let (reads, writes) = sqlite::open(path).await?;
+        Ok(Self { reads, writer: Writer::start(writes) })
+    }
+
+    /// Finishes what is queued and closes the file.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.reads.close().await;
+    }
+
+    /// Commits since the start, each of them one fdatasync.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+}

@@ -1,0 +1,308 @@
+//! Pairing: how a shop's key gets a token, both ways round, without BTCPay hearing of it.
+//!
+//! The operator makes a code and the shop claims it, or the shop asks for a code and the operator
+//! approves it. BTCPay only ever sees payferry's own keys.
+
+mod answer;
+mod limits;
+mod operator;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::bitid::{PublicKey, Sin};
+use crate::contract::ErrorCode;
+use crate::directory::{Directory, Entry};
+use crate::json::{Object, Value};
+use crate::ledger::{Credential, Facade, Ledger, LedgerError, NewPairing, Pairing};
+use crate::secrets::{MasterSecret, token_hash};
+
+use limits::Limits;
+
+pub use answer::{TokenAnswer, list_tokens};
+pub use operator::{OperatorError, approve, new_code};
+
+/// Codes live for a day (BitPay's own: samples v2-2021-token-pairing; BTCPay gives 15 minutes).
+pub const CODE_LIVES_MS: i64 = 24 * 3_600_000;
+/// Letters and digits of a code: base58, because BTCPay's and BitPay's codes look so and npm btcpay wants `\w{7}`.
+const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const CODE_LENGTH: usize = 7;
+/// The only epoch of shop tokens until a token can be renewed.
+const EPOCH: u32 = 1;
+
+/// Why no token is given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PairingError {
+    /// No usable SIN in `id`.
+    #[error("the request names no SIN")]
+    IdMissing,
+    /// No such code (letter case counts), or another SIN's.
+    #[error("no such pairing code")]
+    CodeUnknown,
+    /// Older than a day.
+    #[error("the pairing code has expired")]
+    CodeExpired,
+    /// Bound another SIN before.
+    #[error("the pairing code was used before")]
+    CodeUsed,
+    /// The SIN belongs to another store.
+    #[error("the key belongs to another store")]
+    IdentityTaken,
+    /// Too many codes asked for, or tried, from one network.
+    #[error("too many pairing codes were asked for or tried")]
+    RateLimited,
+    /// The ledger did not answer.
+    #[error("{0}")]
+    Ledger(LedgerError),
+}
+
+impl PairingError {
+    /// The row of the error table.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::IdMissing => ErrorCode::PairingIdMissing,
+            Self::CodeUnknown => ErrorCode::PairingCodeUnknown,
+            Self::CodeExpired => ErrorCode::PairingCodeExpired,
+            Self::CodeUsed => ErrorCode::PairingCodeUsed,
+            Self::IdentityTaken => ErrorCode::PairingIdentityTaken,
+            Self::RateLimited => ErrorCode::PairingRateLimited,
+            Self::Ledger(_) => ErrorCode::LedgerUnavailable,
+        }
+    }
+}
+
+impl From<LedgerError> for PairingError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Conflict(_) => Self::IdentityTaken,
+            other => Self::Ledger(other),
+        }
+    }
+}
+
+/// What a shop asks of `POST /tokens`.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// The shop's key.
+    pub sin: Sin,
+    /// A code that the operator gave; None asks for one.
+    pub code: Option<String>,
+    /// The facade as the shop wrote it, given back as it is.
+    pub facade: Option<String>,
+    /// What the shop calls itself.
+    pub label: Option<String>,
+    /// Where it asks from.
+    pub address: IpAddr,
+}
+
+impl TokenRequest {
+    /// Reads the body. Where a good signature and the body name different keys, the one that signed counts
+    /// (tokens/server-init-signed-no-id, tokens/server-init-signed-other-id).
+    ///
+    /// # Errors
+    /// [`PairingError::IdMissing`].
+    pub fn read(body: &Object, signed_by: Option<&PublicKey>, address: IpAddr) -> Result<Self, PairingError> {
+        let text = |name| body.last_any_case(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let sin = match (text("id").map(Sin::parse), signed_by) {
+            (Some(Ok(sin)), Some(key)) if sin != key.uncompressed_sin() => key.sin(),
+            (Some(Ok(sin)), _) => sin,
+            (None, Some(key)) => key.sin(),
+            _ => return Err(PairingError::IdMissing),
+        };
+        Ok(Self {
+            sin,
+            code: text("pairingCode").map(str::to_owned),
+            facade: text("facade").map(str::to_owned),
+            label: text("label").map(|label| label.chars().take(200).collect()),
+            address,
+        })
+    }
+}
+
+/// The shop's side of pairing.
+pub struct PairingDesk {
+    ledger: Ledger,
+    directory: Arc<Directory>,
+    secrets: Arc<MasterSecret>,
+    random: fn(&mut [u8]),
+    limits: Limits,
+}
+
+impl PairingDesk {
+    /// Ready.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        directory: Arc<Directory>,
+        secrets: Arc<MasterSecret>,
+        random: fn(&mut [u8]),
+    ) -> Self {
+        Self { ledger, directory, secrets, random, limits: Limits::new() }
+    }
+
+    /// Answers `POST /tokens`.
+    ///
+    /// # Errors
+    /// [`PairingError`].
+    pub async fn token(&self, request: TokenRequest, now_ms: i64) -> Result<TokenAnswer, PairingError> {
+        match request.code.clone() {
+            Some(code) => self.claim(request, &code, now_ms).await,
+            None => self.ask(request, now_ms).await,
+        }
+    }
+
+    /// The tokens that a known key may use, for `GET /tokens`.
+    #[must_use]
+    pub fn tokens_of(&self, entries: &[Entry]) -> Vec<(Facade, String)> {
+        let token = |entry: &Entry| {
+            let Credential { scope, sin, facade, epoch, .. } = entry.credential.as_ref();
+            (*facade, self.secrets.token(scope, sin.as_str(), facade.as_str(), *epoch))
+        };
+        entries.iter().map(token).collect()
+    }
+
+    /// The shop holds a code that the operator made, or the one that it asked for itself.
+    async fn claim(
+        &self,
+        request: TokenRequest,
+        code: &str,
+        now_ms: i64,
+    ) -> Result<TokenAnswer, PairingError> {
+        if !self.limits.may_try(request.address) {
+            return Err(PairingError::RateLimited);
+        }
+        let hash = token_hash(code);
+        let pairing = self.ledger.find_pairing(&hash).await?.ok_or(PairingError::CodeUnknown)?;
+        let own = pairing.sin.as_deref() == Some(request.sin.as_str());
+        if pairing.sin.is_some() && !own && pairing.code.is_some() {
+            return Err(PairingError::CodeUnknown);
+        }
+        let expired = pairing.expires_at <= now_ms;
+        let store_id = match (&pairing.store_id, pairing.done_at) {
+            // The shop that it bound may have lost the answer; it is told again as long as the code would live.
+            (_, Some(_)) if !own || expired => return Err(PairingError::CodeUsed),
+            (_, None) if expired => return Err(PairingError::CodeExpired),
+            (Some(store_id), _) => store_id,
+            // Its own code, not approved yet: the answer it had before.
+            (None, _) => return Ok(self.answer(&request, code, &pairing, false)),
+        };
+        if pairing.done_at.is_none() {
+            let credentials = credentials(&self.secrets, store_id, &request.sin, &pairing, now_ms);
+            if !self.ledger.complete_pairing(&hash, credentials, now_ms).await? {
+                return Err(PairingError::CodeUsed);
+            }
+            self.directory.refresh().await?;
+        }
+        Ok(self.answer(&request, code, &pairing, true))
+    }
+
+    /// The shop asks for a code that the operator will approve.
+    async fn ask(&self, request: TokenRequest, now_ms: i64) -> Result<TokenAnswer, PairingError> {
+        if !self.limits.may_ask(request.address) {
+            return Err(PairingError::RateLimited);
+        }
+        let code = random_code(self.random);
+        let pairing = NewPairing {
+            code_hash: token_hash(&code),
+            code: Some(code.clone()),
+            store_id: None,
+            sin: Some(request.sin.clone()),
+            facade: facade_of(request.facade.as_deref()),
+            label: request.label.clone(),
+            created_at: now_ms,
+            expires_at: now_ms + CODE_LIVES_MS,
+        };
+        let kept = Pairing {
+            code_hash: pairing.code_hash.clone(),
+            code: pairing.code.clone(),
+            store_id: None,
+            sin: Some(request.sin.as_str().to_owned()),
+            facade: pairing.facade,
+            label: pairing.label.clone(),
+            created_at: pairing.created_at,
+            expires_at: pairing.expires_at,
+            done_at: None,
+        };
+        self.ledger.add_pairing(pairing).await?;
+        Ok(self.answer(&request, &code, &kept, false))
+    }
+
+    fn answer(&self, request: &TokenRequest, code: &str, pairing: &Pairing, claimed: bool) -> TokenAnswer {
+        // A merchant pairing has both tokens.
+        let facade = match request.facade.as_deref() {
+            Some("pos") => Facade::Pos,
+            _ => pairing.facade,
+        };
+        TokenAnswer {
+            sin: request.sin.clone(),
+            claimed,
+            token: token(&self.secrets, scope(pairing), &request.sin, facade),
+            facade: request.facade.clone().unwrap_or_else(|| facade.as_str().to_owned()),
+            label: pairing.label.clone().or_else(|| request.label.clone()),
+            created_at: pairing.created_at,
+            expires_at: pairing.expires_at,
+            code: code.to_owned(),
+        }
+    }
+}
+
+fn token(secrets: &MasterSecret, scope: &str, sin: &Sin, facade: Facade) -> String {
+    secrets.token(scope, sin.as_str(), facade.as_str(), EPOCH)
+}
+
+/// The store, where the operator made the code; else the code itself, see [`MasterSecret::token`].
+fn scope(pairing: &Pairing) -> &str {
+    match (&pairing.code, &pairing.store_id) {
+        (None, Some(store_id)) => store_id,
+        _ => &pairing.code_hash,
+    }
+}
+
+/// A merchant pairing gives both tokens: ruby-client's default facade is pos, other shops list and read as
+/// merchant. A pos pairing gives a pos token only.
+fn credentials(
+    secrets: &MasterSecret,
+    store_id: &str,
+    sin: &Sin,
+    pairing: &Pairing,
+    now_ms: i64,
+) -> Vec<Credential> {
+    let facades: &[Facade] = match pairing.facade {
+        Facade::Merchant => &[Facade::Merchant, Facade::Pos],
+        Facade::Pos => &[Facade::Pos],
+    };
+    let credential = |facade: &Facade| {
+        let hash = token_hash(&token(secrets, scope(pairing), sin, *facade));
+        Credential {
+            id: hash[..16].to_owned(),
+            store_id: store_id.to_owned(),
+            sin: sin.clone(),
+            facade: *facade,
+            scope: scope(pairing).to_owned(),
+            epoch: EPOCH,
+            token_hash: hash,
+            label: pairing.label.clone(),
+            created_at: now_ms,
+        }
+    };
+    facades.iter().map(credential).collect()
+}
+
+/// Anything but `pos` is paired as merchant, as BTCPay and the older SDKs' `public` and `user` have it.
+fn facade_of(asked: Option<&str>) -> Facade {
+    if asked == Some("pos") { Facade::Pos } else { Facade::Merchant }
+}
+
+/// Seven characters out of 58, without bias.
+fn random_code(random: fn(&mut [u8])) -> String {
+    let mut code = String::with_capacity(CODE_LENGTH);
+    let mut byte = [0u8; 1];
+    while code.len() < CODE_LENGTH {
+        random(&mut byte);
+        if let Some(letter) = ALPHABET.get(usize::from(byte[0] >> 2)) {
+            code.push(char::from(*letter));
+        }
+    }
+    code
+}

@@ -1,0 +1,162 @@
+//! payferry's own look-alike of BTCPay Server 2.4.1, as far as its BitPay API goes.
+//!
+//! For tests, for the demo and for trying a shop offline. It computes its answers;
+//! `tests/sandbox_recordings.rs` holds them against recordings of a real server.
+//! Payments are only what [`Owner`] says: there is no chain behind it, and no
+//! notifications are sent.
+
+mod answer;
+mod auth;
+mod call;
+mod checkout;
+mod create;
+mod dates;
+mod decimal;
+mod faults;
+mod ids;
+mod invoice;
+mod lenient;
+mod list;
+mod owner;
+mod owner_page;
+mod posdata;
+mod price;
+mod rates;
+mod read;
+mod render;
+mod request;
+mod routes;
+mod server;
+mod store;
+mod tokens;
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use decimal::Decimal;
+pub use faults::{Fault, Faults, Matching, Outage, Received};
+pub use ids::Random;
+pub use invoice::{Invoice, Method, NetworkFee, Payment, Speed, Status};
+pub use owner::{Mark, Owner, OwnerError};
+pub use store::{PairingCode, PairingError, StoreOptions};
+
+/// Epoch milliseconds.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a sandbox is made with.
+#[derive(Clone)]
+pub struct Options {
+    /// The time.
+    pub clock: Clock,
+    /// Where ids, tokens and addresses come from.
+    pub random: Random,
+    /// Price of one bitcoin: `BTC_USD` and decimal text.
+    pub rates: Vec<(String, String)>,
+    /// Satoshi per byte, as number text.
+    pub fee_rate: String,
+}
+
+impl Default for Options {
+    /// The clock and the randomness of the machine, 50000 USD and 40000 EUR.
+    fn default() -> Self {
+        let clock = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        };
+        // Without randomness all ids would be alike; the test double may do so, the machine does not.
+        let random = |bytes: &mut [u8]| {
+            let _ = getrandom::fill(bytes);
+        };
+        Self {
+            clock: Arc::new(clock),
+            random: Arc::new(random),
+            rates: vec![
+                ("BTC_USD".to_owned(), "50000".to_owned()),
+                ("BTC_EUR".to_owned(), "40000".to_owned()),
+            ],
+            fee_rate: "20.001".to_owned(),
+        }
+    }
+}
+
+/// What all parts of a sandbox share.
+#[derive(Clone)]
+struct Room(Arc<Shared>);
+
+struct Shared {
+    options: Options,
+    state: Mutex<store::State>,
+    faults: Faults,
+}
+
+impl Room {
+    fn state(&self) -> MutexGuard<'_, store::State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.0.options.clock)()
+    }
+
+    fn random(&self) -> &Random {
+        &self.0.options.random
+    }
+
+    fn rates(&self) -> &[(String, String)] {
+        &self.0.options.rates
+    }
+
+    fn fee_rate(&self) -> &str {
+        &self.0.options.fee_rate
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    fn around(&self, now_ms: i64) -> render::Around<'_> {
+        render::Around { now_ms, random: self.random(), fee_rate: self.fee_rate() }
+    }
+}
+
+/// A look-alike of BTCPay Server; clones share everything.
+#[derive(Clone)]
+pub struct Sandbox(Room);
+
+impl Sandbox {
+    /// An empty one: no stores yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let shared = Shared { options, state: Mutex::default(), faults: Faults::default() };
+        Self(Room(Arc::new(shared)))
+    }
+
+    /// The owner's hand.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        Owner(self.0.clone())
+    }
+
+    /// Misbehaviour and journal of the API's port.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.0.faults().clone()
+    }
+
+    /// The BitPay API, until `stop`.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let room = self.0;
+        server::serve(listener, stop, move |request, budget| server::api(room.clone(), request, budget))
+            .await;
+    }
+
+    /// The owner's page and calls, until `stop`. No login: loopback only.
+    pub async fn serve_owner(self, listener: TcpListener, stop: CancellationToken) {
+        let owner = self.owner();
+        server::serve(listener, stop, move |request, _| owner_page::answer(owner.clone(), request)).await;
+    }
+}

@@ -1,0 +1,174 @@
+//! The owner's port: a page for people, a few JSON calls for other programs.
+//!
+//! It has no login; it belongs on a loopback address only.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+
+use super::answer::{Answer, Framing, Guard};
+use super::checkout::when;
+use super::owner::{Mark, Owner, OwnerError};
+use super::server::{self, Body};
+use super::store::StoreOptions;
+use crate::json::{self, Object, Value};
+
+/// Answers one request on the owner's port.
+pub async fn answer(owner: Owner, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let form = parts
+        .headers
+        .get("content-type")
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www"));
+    let foreign = parts.headers.get("origin").is_some_and(|origin| {
+        let host = parts.headers.get("host").map(|host| [b"http://", host.as_bytes()].concat());
+        host.as_deref() != Some(origin.as_bytes())
+    });
+    if foreign {
+        return server::response(Answer::empty(403));
+    }
+    let fields = Fields::read(&body, form);
+    let path = parts.uri.path();
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let made = match (parts.method.as_str(), segments.as_slice()) {
+        ("GET", [""]) => return server::response(page(&owner)),
+        ("POST", _) => act(&owner, &segments, &fields),
+        _ => None,
+    };
+    server::response(match made {
+        None => Answer::empty(404),
+        Some(Err(text)) => Answer::error(400, &text),
+        Some(Ok(_)) if form => {
+            Answer { guard: Guard::Api, ..Answer::empty(303) }.with_header("Location", "/")
+        }
+        Some(Ok(value)) => Answer::json(&value),
+    })
+}
+
+fn act(owner: &Owner, segments: &[&str], fields: &Fields) -> Option<Result<Value, String>> {
+    let said = |error: OwnerError| error.to_string();
+    Some(match segments {
+        ["stores"] => {
+            let defaults = StoreOptions::default();
+            let name = fields.get("name").unwrap_or_else(|| defaults.name.clone());
+            let id = owner.create_store(StoreOptions { name, ..defaults });
+            Ok(Object::new().with("id", id).into())
+        }
+        ["stores", store, "pairing-codes"] => {
+            let code = owner.new_pairing_code(store, &fields.get("label").unwrap_or_default());
+            code.map(|code| Object::new().with("code", code).into()).map_err(said)
+        }
+        ["stores", store, "legacy-api-key"] => {
+            owner.legacy_api_key(store).map(|key| Object::new().with("key", key).into()).map_err(said)
+        }
+        ["approve"] => {
+            let (code, store) =
+                (fields.get("code").unwrap_or_default(), fields.get("store").unwrap_or_default());
+            done(owner.approve(&code, &store).map_err(|error| format!("Pairing failed: {error}")))
+        }
+        ["invoices", id, "pay"] => {
+            done(owner.pay(id, &fields.get("bitcoin").unwrap_or_default()).map_err(said))
+        }
+        ["invoices", id, "confirm"] => done(owner.confirm(id).map_err(said)),
+        ["invoices", id, "expire"] => done(owner.expire(id).map_err(said)),
+        ["invoices", id, "archive"] => done(owner.archive(id).map_err(said)),
+        ["invoices", id, "mark-settled"] => done(owner.mark(id, Mark::Settled).map_err(said)),
+        ["invoices", id, "mark-invalid"] => done(owner.mark(id, Mark::Invalid).map_err(said)),
+        _ => return None,
+    })
+}
+
+fn done(result: Result<(), String>) -> Result<Value, String> {
+    result.map(|()| Object::new().with("done", true).into())
+}
+
+/// The fields of a JSON body or of a form.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn read(body: &Bytes, form: bool) -> Self {
+        if form {
+            return Self(form_urlencoded::parse(body).into_owned().collect());
+        }
+        let Ok(Value::Object(object)) = json::parse(body) else { return Self(Vec::new()) };
+        let text = |(name, value): (&str, &Value)| Some((name.to_owned(), value.as_str()?.to_owned()));
+        Self(object.iter().filter_map(text).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+}
+
+fn page(owner: &Owner) -> Answer {
+    let body = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>payferry sandbox</title></head>\n\
+         <body><h1>payferry sandbox</h1>\n<h2>Stores</h2>\n<ul>{}</ul>\n{}\n<h2>Waiting for approval</h2>\n<ul>{}</ul>\n\
+         <h2>Invoices</h2>\n<table>{}</table>\n</body></html>\n",
+        stores(owner),
+        form("/stores", "<input name=\"name\" placeholder=\"name\">", "Make a store"),
+        codes(owner),
+        invoices(owner),
+    );
+    let mut answer = Answer { framing: Framing::Length, guard: Guard::Api, ..Answer::empty(200) };
+    answer.body = Bytes::from(body);
+    answer.with_header("Content-Type", "text/html; charset=utf-8")
+}
+
+fn form(action: &str, inputs: &str, button: &str) -> String {
+    format!("<form method=\"post\" action=\"{action}\">{inputs}<button>{button}</button></form>")
+}
+
+fn stores(owner: &Owner) -> String {
+    let item = |(id, name): (String, String)| format!("<li>{} <code>{id}</code></li>\n", escaped(&name));
+    owner.stores().into_iter().map(item).collect()
+}
+
+fn codes(owner: &Owner) -> String {
+    let options: String = owner
+        .stores()
+        .into_iter()
+        .map(|(id, name)| format!("<option value=\"{id}\">{}</option>", escaped(&name)))
+        .collect();
+    let mut list = String::new();
+    for code in owner.waiting_codes().into_iter().filter(|code| code.store.is_none()) {
+        let label = escaped(code.label.as_deref().unwrap_or_default());
+        let hidden = format!("<input type=\"hidden\" name=\"code\" value=\"{}\">", escaped(&code.code));
+        let inputs = format!("{hidden}<select name=\"store\">{options}</select>");
+        list.push_str(&format!(
+            "<li>{label} <code>{}</code> {}</li>\n",
+            code.code,
+            form("/approve", &inputs, "Approve")
+        ));
+    }
+    list
+}
+
+fn invoices(owner: &Owner) -> String {
+    let mut rows = String::new();
+    for invoice in owner.invoices().into_iter().rev().take(100) {
+        let order = escaped(invoice.order_id.as_deref().unwrap_or_default());
+        let exception = invoice.exception.unwrap_or_default();
+        rows.push_str(&format!(
+            "<tr><td>{}</td><td><code>{}</code></td><td>{order}</td><td>{} {}</td><td>{} {exception}</td></tr>\n",
+            when(invoice.created_ms),
+            invoice.id,
+            invoice.price.json(),
+            escaped(&invoice.currency),
+            invoice.status.word(),
+        ));
+    }
+    rows
+}
+
+/// Text for HTML.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}

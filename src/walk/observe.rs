@@ -1,0 +1,47 @@
+//! Compares BTCPay's answer with BitPay's contract and tells ops every difference.
+
+use super::create::Made;
+use super::to_btcpay::LeftOut;
+use crate::contract::Endpoint;
+use crate::divergence::{self, Divergence, Kind};
+use crate::json::Value;
+use crate::telemetry::Metrics;
+
+/// Who was answered, for the divergence events.
+#[derive(Debug, Clone, Copy)]
+pub struct Witness<'a> {
+    /// Name of the store.
+    pub store: &'a str,
+    /// The shop's software, as it names itself.
+    pub agent: &'a str,
+    /// Where divergences are counted.
+    pub metrics: &'a Metrics,
+}
+
+/// Reports the divergences of a create; returns how many.
+pub fn observe_create(made: &Made, witness: &Witness<'_>) -> u32 {
+    let mut found = divergence::inspect(Endpoint::CreateInvoice, &made.answer);
+    found.extend(made.left_out.iter().map(in_request));
+    if made.guid_reused {
+        found.push(in_request(&LeftOut { pointer: "/guid", id: "guid-no-dedup" }));
+    }
+    report(Endpoint::CreateInvoice, &found, witness)
+}
+
+/// Reports the divergences of a read; returns how many.
+pub fn observe_read(answer: &Value, witness: &Witness<'_>) -> u32 {
+    report(Endpoint::ReadInvoice, &divergence::inspect(Endpoint::ReadInvoice, answer), witness)
+}
+
+/// A member of a request that did not go upstream as it came.
+fn in_request(left: &LeftOut) -> Divergence {
+    Divergence { pointer: left.pointer.to_owned(), kind: Kind::Semantics, id: Some(left.id) }
+}
+
+fn report(endpoint: Endpoint, found: &[Divergence], witness: &Witness<'_>) -> u32 {
+    for one in found {
+        witness.metrics.divergence(endpoint.name(), one.kind.name(), one.label());
+        divergence::report(one, endpoint, witness.store, witness.agent);
+    }
+    u32::try_from(found.len()).unwrap_or(u32::MAX)
+}

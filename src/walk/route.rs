@@ -1,0 +1,74 @@
+//! Finds out which call of BitPay's API a request is.
+
+use http::Method;
+
+use crate::contract::endpoints::{self, Row};
+use crate::contract::{Endpoint, ErrorCode, Found, Generation};
+
+/// Why a request is no call that payferry carries out.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum RouteError {
+    /// BitPay has it, payferry does not.
+    #[error("{} {} is not offered: {}", .0.method, .0.path, .0.refuse.as_deref().unwrap_or_default())]
+    NotOffered(&'static Row),
+    /// BitPay has the path, with another method.
+    #[error("no such method on this path")]
+    OtherMethod(Generation),
+    /// BitPay has no such path.
+    #[error("no path of BitPay's API")]
+    Unknown(Generation),
+}
+
+impl RouteError {
+    /// The row of the error table.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::NotOffered(_) => ErrorCode::EndpointNotOffered,
+            Self::OtherMethod(_) => ErrorCode::MethodNotAllowed,
+            Self::Unknown(_) => ErrorCode::EndpointUnknown,
+        }
+    }
+
+    /// Which generation's error body the shop reads.
+    #[must_use]
+    pub fn generation(self) -> Generation {
+        match self {
+            Self::NotOffered(row) => row.generation,
+            Self::OtherMethod(generation) | Self::Unknown(generation) => generation,
+        }
+    }
+}
+
+/// A call that payferry carries out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Which call.
+    pub endpoint: Endpoint,
+    /// The id in its path; empty where the path has none.
+    pub id: String,
+}
+
+/// What a request is, and its name in the log and in metrics.
+#[derive(Debug)]
+pub struct Routed {
+    /// One of few names, never a path.
+    pub label: &'static str,
+    /// The call, or why it is none.
+    pub route: Result<Route, RouteError>,
+}
+
+/// Looks method and path up in the table of BitPay's API.
+#[must_use]
+pub fn route(method: &Method, path: &str) -> Routed {
+    let found = endpoints::find(method.as_str(), path);
+    let label = found.label();
+    let generation = Generation::of_path(path);
+    let route = match found {
+        Found::Served(endpoint, params) => Ok(Route { endpoint, id: params.id.unwrap_or_default() }),
+        Found::Refused(row) => Err(RouteError::NotOffered(row)),
+        Found::MethodNotAllowed => Err(RouteError::OtherMethod(generation)),
+        Found::Unknown => Err(RouteError::Unknown(generation)),
+    };
+    Routed { label, route }
+}

@@ -1,0 +1,221 @@
+//! Writes payferry's own requests to BTCPay Server and signs them with the store's key.
+//!
+//! Nothing of the shop's request travels on as it is: BTCPay picks the store by the signing key,
+//! believes `X-Forwarded-*` from anyone and chokes on optional members that BitPay took.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::order::Order;
+use crate::bitid::SecretKey;
+use crate::json::{Object, Value};
+
+/// BTCPay wants an expirationTime at least 30 s ahead (create-requests/expirationtime-soon);
+/// a margin covers the way there.
+const EXPIRATION_AHEAD_MS: i64 = 35_000;
+
+/// How payferry proves itself to BTCPay for one store.
+#[derive(Debug)]
+pub enum StoreAuth {
+    /// The store's own key, paired at BTCPay.
+    Key(SecretKey),
+    /// BTCPay's legacy API key: `Basic base64(KEY)`, without a colon (auth/basic-key-colon is 401).
+    ApiKey(SecretString),
+}
+
+/// One request to BTCPay, complete but for the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamRequest {
+    /// `GET` or `POST`.
+    pub method: http::Method,
+    /// Path and query, the path of BTCPay's public address included.
+    pub target: String,
+    /// Every header but Host and Content-Length.
+    pub headers: Vec<(http::HeaderName, String)>,
+    /// Empty for GET.
+    pub body: String,
+}
+
+/// BTCPay's public address, as it must stand in signatures and checkout links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, and the port where it is not the scheme's own.
+    pub authority: String,
+    /// Empty, or a path that begins with a slash and does not end in one.
+    pub path: String,
+}
+
+/// A member that BTCPay would refuse or misread, left out of the upstream request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The member, as a JSON pointer.
+    pub pointer: &'static str,
+    /// Its id in the catalogue of divergences.
+    pub id: &'static str,
+}
+
+/// `POST /invoices` for an order, with payferry's mark behind the item code.
+#[must_use]
+pub fn create(order: &Order, mark: &str, now_ms: i64) -> (Object, Vec<LeftOut>) {
+    let mut left_out = Vec::new();
+    let mut body = Object::new();
+    let price =
+        crate::json::Number::parse(&order.price).map_or(Value::from(order.price.as_str()), Value::Number);
+    body.push("price", price);
+    body.push("currency", order.currency.as_str());
+    for name in ["orderId", "itemDesc", "posData", "redirectURL", "notificationURL", "notificationEmail"] {
+        if let Some(text) = order.word(name) {
+            body.push(name, without_nul(text));
+        }
+    }
+    body.push("itemCode", item_code(order, mark));
+    speed(order, &mut body, &mut left_out);
+    for (name, upstream) in [
+        ("fullNotifications", "fullNotifications"),
+        ("extendedNotifications", "extendedNotifications"),
+        ("physical", "physical"),
+        ("autoRedirect", "redirectAutomatically"),
+    ] {
+        if let Some(Value::Bool(value)) = order.words.get(name) {
+            body.push(upstream, *value);
+        }
+    }
+    buyer(order, &mut body);
+    expiration(order, now_ms, &mut body, &mut left_out);
+    currencies(order, &mut body, &mut left_out);
+    (body, left_out)
+}
+
+/// The upstream item code: the shop's own (BTCPay's filter is exact) and the row's mark.
+#[must_use]
+pub fn item_code(order: &Order, mark: &str) -> String {
+    item_code_of(&order.words, mark)
+}
+
+/// The same from stored words, for finding an invoice after a crash.
+#[must_use]
+pub fn item_code_of(words: &Object, mark: &str) -> String {
+    let own = words.get("itemCode").and_then(Value::as_str).map(without_nul).unwrap_or_default();
+    format!("{own}~{mark}")
+}
+
+fn speed(order: &Order, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    let Some(speed) = order.word("transactionSpeed") else { return };
+    match speed.to_ascii_lowercase().as_str() {
+        known @ ("high" | "medium" | "low") => body.push("transactionSpeed", known),
+        _ => left_out.push(LeftOut { pointer: "/transactionSpeed", id: "transactionspeed-domain" }),
+    }
+}
+
+/// BTCPay loses locality, region and postalCode in a nested buyer (create-requests/buyer-nested-bitpay).
+fn buyer(order: &Order, body: &mut Object) {
+    let Some(buyer) = order.words.get("buyer").and_then(Value::as_object) else { return };
+    let mut upstream = Object::new();
+    for (name, value) in buyer.iter() {
+        let name = match name {
+            "locality" => "city",
+            "region" => "state",
+            "postalCode" => "zip",
+            "notify" => continue,
+            same => same,
+        };
+        if let Some(text) = value.as_str() {
+            upstream.push(name, without_nul(text));
+        }
+    }
+    if !upstream.is_empty() {
+        body.push("buyer", upstream);
+    }
+}
+
+fn expiration(order: &Order, now_ms: i64, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    let Some(value) = order.request.last_any_case("expirationTime").filter(|value| !value.is_null()) else {
+        return;
+    };
+    let latest = now_ms + 366 * 24 * 3_600_000;
+    match value.as_number().and_then(crate::json::Number::as_i64) {
+        Some(at) if at > now_ms + EXPIRATION_AHEAD_MS && at < latest => body.push("expirationTime", at),
+        _ => left_out.push(LeftOut { pointer: "/expirationTime", id: "request-answer-members-rejected" }),
+    }
+}
+
+fn currencies(order: &Order, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    if let Some(Value::Array(wanted)) = order.request.last_any_case("paymentCurrencies") {
+        if wanted.iter().any(|code| code.as_str().is_some_and(|code| code.eq_ignore_ascii_case("BTC"))) {
+            body.push("paymentCurrencies", vec![Value::from("BTC")]);
+        } else if !wanted.is_empty() {
+            left_out
+                .push(LeftOut { pointer: "/paymentCurrencies", id: "payment-currencies-unsupported-400" });
+        }
+    }
+    for (pointer, name) in [
+        ("/supportedTransactionCurrencies", "supportedTransactionCurrencies"),
+        ("/minerFees", "minerFees"),
+        ("/refundInfo", "refundInfo"),
+    ] {
+        if order.request.last_any_case(name).is_some_and(|value| !value.is_null()) {
+            left_out.push(LeftOut { pointer, id: "request-answer-members-rejected" });
+        }
+    }
+}
+
+/// BTCPay answers a NUL in any stored text with an empty 500 (errors/500-*); the shop's own text keeps it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+/// Completes and signs a request for BTCPay's public address.
+///
+/// `target` is the path and query below the public address, percent-encoded as it will be sent.
+#[must_use]
+pub fn sign(
+    address: &PublicAddress,
+    auth: &StoreAuth,
+    method: http::Method,
+    target: &str,
+    body: Option<&Object>,
+) -> UpstreamRequest {
+    let target = format!("{}{target}", address.path);
+    let body = body.map(|body| Value::Object(body.clone()).to_string()).unwrap_or_default();
+    let mut request = plain(address, method, target, body);
+    match auth {
+        StoreAuth::Key(key) => {
+            let url = format!("{}://{}{}", address.scheme, address.authority, request.target);
+            let signature = key.sign(&url, request.body.as_bytes());
+            request.headers.push((http::HeaderName::from_static("x-identity"), key.public().to_hex()));
+            request.headers.push((http::HeaderName::from_static("x-signature"), signature));
+        }
+        StoreAuth::ApiKey(key) => {
+            let value = format!("Basic {}", BASE64.encode(key.expose_secret()));
+            request.headers.push((http::header::AUTHORIZATION, value));
+        }
+    }
+    request
+}
+
+/// A request without credentials, for pairing.
+#[must_use]
+pub fn unsigned(
+    address: &PublicAddress,
+    method: http::Method,
+    target: &str,
+    body: &Object,
+) -> UpstreamRequest {
+    let target = format!("{}{target}", address.path);
+    plain(address, method, target, Value::Object(body.clone()).to_string())
+}
+
+/// The JSON content type stands on GET too: without it BTCPay sends a read to its login page
+/// (auth/get-no-token-no-type).
+fn plain(address: &PublicAddress, method: http::Method, target: String, body: String) -> UpstreamRequest {
+    let headers = vec![
+        (http::header::CONTENT_TYPE, "application/json".to_owned()),
+        (http::header::ACCEPT, "application/json".to_owned()),
+        (http::header::USER_AGENT, concat!("payferry/", env!("CARGO_PKG_VERSION")).to_owned()),
+        (http::HeaderName::from_static("x-forwarded-proto"), address.scheme.clone()),
+    ];
+    UpstreamRequest { method, target, headers, body }
+}

@@ -1,0 +1,178 @@
+//! The calls that payferry makes at BTCPay, each for one store and signed with that store's key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+
+use super::forward::{ForwardError, Servers, UpstreamAnswer};
+use super::to_btcpay::{self, StoreAuth};
+use super::understand::{Misunderstood, understand};
+use crate::contract::ErrorCode;
+use crate::json::{Object, Value};
+use crate::ledger::{Store, StoreCredentials};
+use crate::secrets::MasterSecret;
+
+/// Why a call at BTCPay gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// No whole answer.
+    #[error("{0}")]
+    Forward(#[from] ForwardError),
+    /// An answer of another meaning.
+    #[error("{0}")]
+    Misunderstood(#[from] Misunderstood),
+    /// The store's BTCPay API key cannot be opened: another master secret.
+    #[error("the store's BTCPay API key cannot be opened with this master secret")]
+    Sealed,
+    /// The store was added but never paired with BTCPay.
+    #[error("the store is not paired with BTCPay")]
+    NotPaired,
+}
+
+impl UpstreamError {
+    /// The row of the error table.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Forward(error) => error.code(),
+            Self::Misunderstood(error) => error.code(),
+            Self::Sealed => ErrorCode::InternalError,
+            Self::NotPaired => ErrorCode::StoreNotPaired,
+        }
+    }
+}
+
+/// The way to every BTCPay server, with one key per store.
+pub struct Upstream {
+    servers: Servers,
+    secrets: Arc<MasterSecret>,
+    keys: Mutex<HashMap<(String, u32), Arc<StoreAuth>>>,
+}
+
+impl Upstream {
+    /// Ready; no connection is opened yet.
+    #[must_use]
+    pub fn new(servers: Servers, secrets: Arc<MasterSecret>) -> Self {
+        Self { servers, secrets, keys: Mutex::default() }
+    }
+
+    /// `POST /invoices`: the raw answer, because what follows depends on how it failed.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; never `Misunderstood`.
+    pub async fn create_invoice(
+        &self,
+        store: &Store,
+        body: &Object,
+        within: Duration,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        self.call(store, Method::POST, "/invoices", Some(body), within).await
+    }
+
+    /// `GET /invoices/ID`.
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn read_invoice(
+        &self,
+        store: &Store,
+        id: &str,
+        within: Duration,
+    ) -> Result<Value, UpstreamError> {
+        let answer = self.call(store, Method::GET, &format!("/invoices/{id}"), None, within).await?;
+        Ok(understand(&answer)?)
+    }
+
+    /// `GET /invoices?itemCode=…`: an exact filter (rates/list-itemcode-*). The newest match.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; an empty list is no error.
+    pub async fn find_by_item_code(
+        &self,
+        store: &Store,
+        item_code: &str,
+        within: Duration,
+    ) -> Result<Option<Object>, UpstreamError> {
+        let query =
+            form_urlencoded::byte_serialize(item_code.as_bytes()).collect::<String>().replace('+', "%20");
+        let target = format!("/invoices?itemCode={query}");
+        let answer = understand(&self.call(store, Method::GET, &target, None, within).await?)?;
+        let items = answer.get("data").and_then(Value::as_array).ok_or(Misunderstood::NotJson)?;
+        let exact = |item: &&Value| item.get("itemCode").and_then(Value::as_str) == Some(item_code);
+        Ok(items.iter().find(exact).and_then(Value::as_object).cloned())
+    }
+
+    /// `GET /tokens`: whether BTCPay knows this store's key, and by which token.
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn tokens(&self, store: &Store, within: Duration) -> Result<Value, UpstreamError> {
+        Ok(understand(&self.call(store, Method::GET, "/tokens", None, within).await?)?)
+    }
+
+    /// `POST /tokens` for the key that the store has (or will have, once it is paired).
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn pair(
+        &self,
+        store: &Store,
+        code: Option<&str>,
+        within: Duration,
+    ) -> Result<Value, UpstreamError> {
+        let server = self.servers.get(&store.server)?;
+        let key = self.secrets.store_key(&store.id, store.epoch);
+        let mut body = Object::new().with("id", key.public().sin().as_str());
+        if let Some(code) = code {
+            body.push("pairingCode", code);
+        }
+        body.push("label", format!("payferry: {}", store.name));
+        body.push("facade", "merchant");
+        let request = to_btcpay::unsigned(&server.address, Method::POST, "/tokens", &body);
+        Ok(understand(&server.send(request, within).await?)?)
+    }
+
+    /// The page on which the owner approves a pairing code.
+    ///
+    /// # Errors
+    /// [`ForwardError::ServerUnknown`].
+    pub fn approval_link(&self, store: &Store, code: &str) -> Result<String, ForwardError> {
+        let address = &self.servers.get(&store.server)?.address;
+        let to_btcpay::PublicAddress { scheme, authority, path } = address;
+        Ok(format!("{scheme}://{authority}{path}/api-access-request?pairingCode={code}"))
+    }
+
+    async fn call(
+        &self,
+        store: &Store,
+        method: Method,
+        target: &str,
+        body: Option<&Object>,
+        within: Duration,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        let auth = self.auth(store)?;
+        let server = self.servers.get(&store.server)?;
+        let request = to_btcpay::sign(&server.address, &auth, method, target, body);
+        Ok(server.send(request, within).await?)
+    }
+
+    fn auth(&self, store: &Store) -> Result<Arc<StoreAuth>, UpstreamError> {
+        if let StoreCredentials::ApiKey(sealed) = &store.credentials {
+            let key =
+                self.secrets.open(&api_key_context(&store.id), sealed).map_err(|_| UpstreamError::Sealed)?;
+            let key = String::from_utf8(key.to_vec()).map_err(|_| UpstreamError::Sealed)?;
+            return Ok(Arc::new(StoreAuth::ApiKey(key.into())));
+        }
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let derive = || Arc::new(StoreAuth::Key(self.secrets.store_key(&store.id, store.epoch)));
+        Ok(Arc::clone(keys.entry((store.id.clone(), store.epoch)).or_insert_with(derive)))
+    }
+}
+
+/// Associated data under which a store's BTCPay API key is sealed.
+#[must_use]
+pub fn api_key_context(store_id: &str) -> String {
+    format!("store-api-key/{store_id}")
+}

@@ -1,0 +1,236 @@
+//! The tables of the contract are whole and mean what they say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::collections::HashSet;
+
+use payferry::contract::endpoints::{self, Kind, allowed, find};
+use payferry::contract::errors::{is_backend_outage, of_create_refusal};
+use payferry::contract::{Endpoint, ErrorCode, Found, Generation};
+use payferry::json;
+
+fn served(method: &str, path: &str) -> Option<(Endpoint, Option<String>)> {
+    match find(method, path) {
+        Found::Served(endpoint, params) => Some((endpoint, params.id)),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_call_of_bitpay_has_a_row() {
+    let documented = endpoints::rows().iter().filter(|row| matches!(row.kind, Kind::Api | Kind::Outbound));
+    assert_eq!(documented.count(), 82);
+    for row in endpoints::rows() {
+        assert_ne!(row.serve.is_some(), row.refuse.is_some(), "{} {}", row.method, row.path);
+    }
+    let serving: HashSet<_> = endpoints::rows().iter().filter_map(|row| row.serve).collect();
+    assert_eq!(serving.len(), 4);
+}
+
+#[test]
+fn every_row_is_reachable() {
+    for row in endpoints::rows().iter().filter(|row| row.kind != Kind::Outbound) {
+        let path = row.path.replace('*', "a/b");
+        let path: Vec<_> =
+            path.split('/').map(|s| if s.starts_with(':') { "K8D2gBq3uNQyRfP1tNQv3w" } else { s }).collect();
+        let found = find(&row.method, &path.join("/"));
+        match (&found, row.serve) {
+            (Found::Served(endpoint, _), Some(expected)) => assert_eq!(*endpoint, expected),
+            (Found::Refused(other), None) => {
+                assert_eq!((&other.path, &other.method), (&row.path, &row.method))
+            }
+            _ => panic!("{} {} is {}", row.method, row.path, found.label()),
+        }
+    }
+}
+
+#[test]
+fn the_four_served_calls() {
+    assert_eq!(served("POST", "/tokens"), Some((Endpoint::CreateToken, None)));
+    assert_eq!(served("GET", "/tokens?nonce=1"), Some((Endpoint::ListTokens, None)));
+    assert_eq!(served("POST", "/invoices/"), Some((Endpoint::CreateInvoice, None)));
+    assert_eq!(served("POST", "//invoices"), Some((Endpoint::CreateInvoice, None)));
+    let id = Some("K8D2gBq3uNQyRfP1tNQv3w".to_owned());
+    assert_eq!(
+        served("GET", "/invoices/K8D2gBq3uNQyRfP1tNQv3w?token=x"),
+        Some((Endpoint::ReadInvoice, id.clone()))
+    );
+    assert_eq!(served("GET", "/invoices/%4B8D2gBq3uNQyRfP1tNQv3w/"), Some((Endpoint::ReadInvoice, id)));
+}
+
+#[test]
+fn spellings_that_clients_send() {
+    for (path, label) in [
+        ("/invoices/?token=x", "refused_v2"),
+        ("/rates/", "refused_v2"),
+        ("/rates/BTC/USD", "refused_v2"),
+        ("/currencies/", "refused_v2"),
+        ("/supportedwallets", "refused_v2"),
+        ("/supportedWallets/", "refused_v2"),
+        ("//BTC", "refused_v2"),
+        ("/api/invoice/K8D2gBq3uNQyRfP1tNQv3w", "refused_v1"),
+        ("/api/rates", "refused_v1"),
+        ("/invoice?id=K8D2gBq3uNQyRfP1tNQv3w&view=modal", "refused_page"),
+        ("/i/K8D2gBq3uNQyRfP1tNQv3w", "refused_page"),
+        ("/dashboard/merchant/api-tokens", "refused_page"),
+        ("/bitpay.js", "refused_page"),
+        ("/BTC", "unknown"),
+        ("/", "unknown"),
+        ("", "unknown"),
+        ("invoices", "unknown"),
+        ("/invoices//K8D2gBq3uNQyRfP1tNQv3w", "unknown"),
+        ("/%69nvoices", "unknown"),
+        ("/x/../tokens", "unknown"),
+    ] {
+        assert_eq!(find("GET", path).label(), label, "{path}");
+    }
+    assert_eq!(find("POST", "/api/invoice/").label(), "refused_v1");
+}
+
+#[test]
+fn ids_that_nobody_was_given_are_unknown() {
+    let long = "a".repeat(65);
+    for id in ["a.b", "%2e%2e", "%", "%4", "%zz", "%00", "a%2fb", "é", &long] {
+        assert_eq!(find("GET", &format!("/invoices/{id}")).label(), "unknown", "{id}");
+    }
+    assert_eq!(find("GET", &format!("/invoices/{}", &long[1..])).label(), "read_invoice");
+}
+
+#[test]
+fn other_methods_are_told_what_is_allowed() {
+    assert_eq!(find("PATCH", "/invoices").label(), "method_not_allowed");
+    assert_eq!(find("HEAD", "/invoices/abc").label(), "method_not_allowed");
+    assert_eq!(find("get", "/tokens").label(), "method_not_allowed");
+    assert_eq!(allowed("/invoices"), ["GET", "POST"]);
+    assert_eq!(allowed("/invoices/abc/"), ["DELETE", "GET", "PUT"]);
+    assert!(allowed("/nothing").is_empty());
+}
+
+#[test]
+fn generations_by_path() {
+    assert_eq!(Generation::of_path("/api/whatever"), Generation::V1);
+    assert_eq!(Generation::of_path("//API/x"), Generation::V1);
+    assert_eq!(Generation::of_path("/api-access-request"), Generation::V2);
+    assert_eq!(Generation::of_path("/é"), Generation::V2);
+}
+
+#[test]
+fn every_error_has_a_row_and_every_row_an_error() {
+    let text = std::fs::read_to_string("contract/errors.toml").expect("the file is there");
+    let table: toml::Table = toml::from_str(&text).expect("it is TOML");
+    let rows: HashSet<_> = table.keys().map(String::as_str).collect();
+    let codes: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(rows, codes);
+    for code in ErrorCode::ALL {
+        assert_eq!(serde_json::to_value(code).expect("a string"), code.name());
+        let row = code.row();
+        for status in [row.status, row.status_v1] {
+            assert!(status == 200 || (400..600).contains(&status), "{}", code.name());
+        }
+        assert!(row.status >= 400, "{}", code.name());
+        assert!(row.code.len() == 6 && row.code.bytes().all(|b| b.is_ascii_digit()), "{}", code.name());
+        assert!(!row.ops.is_empty() && !row.needed_by.is_empty());
+    }
+}
+
+#[test]
+fn every_body_is_json_without_nulls() {
+    for code in ErrorCode::ALL {
+        for detail in [None, Some("\"quoted\" {detail}\n"), Some(&*"x".repeat(5000))] {
+            for generation in [Generation::V1, Generation::V2] {
+                let body = code.body(generation, detail);
+                assert!(!body.contains("null"), "{body}");
+                assert!(body.len() < 1200, "{}", code.name());
+                let value = json::parse(body.as_bytes()).expect("a body is JSON");
+                let error = value.get("error").expect("every client looks for error");
+                let text = code.text(detail);
+                match generation {
+                    Generation::V1 => assert_eq!(error.get("message").and_then(|m| m.as_str()), Some(&*text)),
+                    Generation::V2 => {
+                        assert_eq!(error.as_str(), Some(&*text));
+                        assert_eq!(value.get("message").and_then(|m| m.as_str()), Some(&*text));
+                        assert!(value.get("errors").is_none());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_words_that_old_clients_branch_on() {
+    assert_eq!(
+        ErrorCode::IdentityUnknown.body(Generation::V2, None),
+        r#"{"status":"error","code":"000000","message":"Unauthorized sin","error":"Unauthorized sin"}"#
+    );
+    assert_eq!(ErrorCode::FacadeNotSupported.text(None), "This endpoint does not support the `pos` facade");
+    assert_eq!(
+        ErrorCode::ObjectNotFound.body(Generation::V1, None),
+        r#"{"error":{"type":"notFound","message":"Object not found","messages":{}}}"#
+    );
+    assert_eq!(ErrorCode::IdentityUnknown.status(Generation::V2), 500);
+    assert_eq!(ErrorCode::ObjectNotFound.status(Generation::V1), 200);
+    assert_eq!(ErrorCode::TextInvalid.text(Some("orderId")), "Invalid parameter: text expected (orderId)");
+}
+
+/// First lines as recorded; the log below them shortened.
+#[test]
+fn refusals_of_a_create() {
+    let start = "Error retrieving a matching payment method or rate.\n11/23/2026 21:43:00:Info Creation of invoice starting\n";
+    let with = |tail: &str| format!("{start}{tail}");
+    for (text, code, outage) in [
+        (
+            with(
+                "11/23/2026 23:19:35:Error BTC-CHAIN: Payment method unavailable (Full node not available)\n",
+            ),
+            ErrorCode::UpstreamBackendDown,
+            true,
+        ),
+        (
+            with(
+                "11/23/2026 23:14:36:Error BTC-CHAIN: Unexpected exception (System.Net.Http.HttpRequestException: Connection refused (127.0.0.1:32838)\n ---> ",
+            ),
+            ErrorCode::UpstreamBackendDown,
+            true,
+        ),
+        (
+            with(
+                "11/23/2026 21:43:02:Error BTC-CHAIN: Payment method unavailable (Amount below the dust threshold. For amounts of this size",
+            ),
+            ErrorCode::PriceTooSmall,
+            false,
+        ),
+        (
+            with(
+                "11/23/2026 22:05:44:Error BTC-CHAIN: Unable to get rate(s) BTC_CHF, this payment method disabled for this invoice.\n",
+            ),
+            ErrorCode::CurrencyUnavailable,
+            false,
+        ),
+        (with(""), ErrorCode::CurrencyUnavailable, false),
+        (
+            "No wallet has been linked to your BTCPay Store. See the following link".to_owned(),
+            ErrorCode::StoreWithoutWallet,
+            false,
+        ),
+        ("Invalid invoice".to_owned(), ErrorCode::CreateRefused, false),
+        ("The expirationTime is set too soon".to_owned(), ErrorCode::CreateRefused, false),
+        ("Full node not available".to_owned(), ErrorCode::CreateRefused, false),
+    ] {
+        assert_eq!(of_create_refusal(&text), code, "{text}");
+        assert_eq!(is_backend_outage(&text), outage, "{text}");
+    }
+}
+
+#[test]
+fn the_invoice_table_keeps_private_things_private() {
+    use payferry::contract::{Audience, invoice_fields};
+
+    let names: HashSet<_> = invoice_fields().iter().map(|field| &field.name).collect();
+    assert_eq!(names.len(), invoice_fields().len(), "a member stands twice");
+    let private =
+        ["token", "buyer", "buyerProvidedEmail", "buyerProvidedInfo", "notificationURL", "notificationEmail"];
+    for field in invoice_fields().iter().filter(|field| field.audience == Audience::Public) {
+        assert!(!private.contains(&field.name.as_str()), "{}", field.name);
+    }
+}
