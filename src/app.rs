@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::edge::{self, ConnectionLimits, Listeners};
+use crate::edge::{self, ConnectionLimits, Listeners, Witness};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::pairing::PairingDesk;
@@ -81,6 +81,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         head_bytes: config.limits.head_bytes,
         headers: config.limits.headers,
         header_timeout: config.shop.header_timeout(),
+        idle_timeout: config.shop.idle_timeout(),
     };
     let listeners = Listeners::bind(&config.shop, limits)?;
     let rooms = Rooms::open(config).await?;
@@ -100,8 +101,9 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         commits: Arc::new(commits),
     };
     lifecycle.spawn("admin", admin::serve(admin_listener, admin, lifecycle.clone()));
+    let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
     let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
-    edge::serve(listeners, lifecycle, move |arrival: edge::Arrival, request| {
+    edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);
         async move { walk.answer(Arrival { tls: arrival.tls, peer: arrival.peer }, request).await }
     });
