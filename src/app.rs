@@ -17,6 +17,7 @@ use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::create::{Creates, CreatesParts};
 use crate::walk::forward::Servers;
+use crate::walk::observe::Told;
 use crate::walk::upstream::Upstream;
 use crate::walk::{Arrival, Limits, Walk};
 
@@ -100,7 +101,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         metrics: metrics.clone(),
         commits: Arc::new(commits),
     };
-    lifecycle.spawn("admin", admin::serve(admin_listener, admin, lifecycle.clone()));
+    lifecycle.spawn_beside("admin", admin::serve(admin_listener, admin, lifecycle.hard().clone()));
     let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
     let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
@@ -137,6 +138,7 @@ async fn walk(
         upstream,
         creates,
         metrics,
+        told: Told::default(),
         clock: now_ms,
         random,
         limits: Limits {

@@ -3,6 +3,9 @@
 //!
 //! `PAYFERRY_FAILPOINT=row_committed` ends the process, without any clean-up, when that point is reached.
 
+/// The environment variable that names the point.
+pub const VARIABLE: &str = "PAYFERRY_FAILPOINT";
+
 /// The points, in the order in which a create passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failpoint {
@@ -34,13 +37,34 @@ impl Failpoint {
     /// Ends the process where this point was asked for.
     #[cfg(feature = "failpoints")]
     pub fn reach(self) {
-        if std::env::var_os("PAYFERRY_FAILPOINT").is_some_and(|wanted| wanted == self.name()) {
+        if self.is_asked_for() {
             std::process::abort();
         }
+    }
+
+    /// The same after a while, for what the kernel has to be given time to do: sending bytes.
+    #[cfg(feature = "failpoints")]
+    pub fn reach_after(self, pause: std::time::Duration) {
+        if self.is_asked_for() {
+            std::thread::spawn(move || {
+                std::thread::sleep(pause);
+                std::process::abort();
+            });
+        }
+    }
+
+    #[cfg(feature = "failpoints")]
+    fn is_asked_for(self) -> bool {
+        std::env::var_os(VARIABLE).is_some_and(|wanted| wanted == self.name())
     }
 
     /// Nothing: this build has no failpoints.
     #[cfg(not(feature = "failpoints"))]
     #[inline]
     pub fn reach(self) {}
+
+    /// Nothing: this build has no failpoints.
+    #[cfg(not(feature = "failpoints"))]
+    #[inline]
+    pub fn reach_after(self, _pause: std::time::Duration) {}
 }

@@ -26,7 +26,7 @@ use http_body_util::Full;
 
 use self::authenticate::{Caller, Presented};
 use self::create::{Commission, Creates, Made};
-use self::observe::Witness;
+use self::observe::{Told, Witness};
 use self::refusal::Refusal;
 use self::render::Invoice;
 use self::resolve::audience;
@@ -35,7 +35,7 @@ use self::upstream::Upstream;
 use crate::bitid::ReceivedUrl;
 use crate::contract::Endpoint;
 use crate::directory::Directory;
-use crate::json::{self, Value};
+use crate::json::Value;
 use crate::ledger::Ledger;
 use crate::pairing::{PairingDesk, TokenRequest, list_tokens};
 use crate::secrets::MasterSecret;
@@ -57,6 +57,8 @@ pub struct Walk {
     pub pairing: PairingDesk,
     /// Counters.
     pub metrics: Metrics,
+    /// Divergences that had their event.
+    pub told: Told,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
     /// Fills with random bytes.
@@ -145,11 +147,15 @@ impl Walk {
             agent: agent(&head.headers),
             target: head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
             headers: head.headers,
-            json: json::parse(&body).ok(),
+            json: order::parse(&body).ok().map(Value::Object),
             body,
         };
         let presented = self.presented(&route, &collected);
         record.credential = authenticate::credential_hash(&presented);
+        if collected.json.is_none() && route.endpoint == Endpoint::CreateInvoice {
+            // Said before "no token": the token is in the body that cannot be read.
+            order::parse(&collected.body)?;
+        }
         let caller = authenticate::authenticate(&presented, &self.directory).await?;
         record.dialect = caller.dialect().as_str();
         match (route.endpoint, caller) {
@@ -252,7 +258,7 @@ impl Walk {
     }
 
     fn witness<'a>(&'a self, store: &'a str, agent: &'a str) -> Witness<'a> {
-        Witness { store, agent, metrics: &self.metrics }
+        Witness { store, agent, told: &self.told, metrics: &self.metrics }
     }
 
     /// npm bitpay-rest gives up at 5 s; it alone names neither itself nor an API version.

@@ -1,5 +1,7 @@
 //! BitID against real clients, odd spellings, and every single-bit change.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use payferry::bitid::{PublicKey, ReceivedUrl, SecretKey, Signature, SignedText, Sin, spellings};
 use proptest::prelude::*;
 use serde::Deserialize;

@@ -1,5 +1,7 @@
 //! JSON of the wire: nothing is lost, nothing is guessed, nothing panics.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use payferry::json::{DEEPEST, JsonError, Number, NumberError, Object, Value, parse};
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The spellings of one URL that honest clients sign.
 //!
 //! What arrives and what was signed differ by client: bitpay-rest signs
-//! `:443`, btcpayserver-php signs no port, ruby-client doubles the slash, a
+//! `:443` and `:80`, btcpayserver-php signs no port, ruby-client doubles the slash, a
 //! front proxy ends TLS, the PHP SDK signs `+` where it sends `%20`. Every
 //! spelling keeps method-independent meaning: same host, same path, same
 //! query; only its writing differs.
@@ -23,12 +23,11 @@ pub struct ReceivedUrl<'a> {
 /// (there a front proxy may have ended TLS, so the shop's own scheme is unknown).
 pub fn spellings<'a>(received: &ReceivedUrl<'a>) -> impl Iterator<Item = String> + use<'a> {
     let schemes: &[&str] = if received.tls { &["https"] } else { &["http", "https"] };
-    let hosts = hosts(received);
     let targets = targets(received.target);
-    let mut seen = Vec::with_capacity(hosts.len() * targets.len() * schemes.len());
+    let mut seen = Vec::with_capacity(6 * targets.len() * schemes.len());
     for target in &targets {
         for scheme in schemes {
-            for host in &hosts {
+            for host in hosts(received, if *scheme == "https" { 443 } else { 80 }) {
                 let url = format!("{scheme}://{host}{target}");
                 if !seen.contains(&url) {
                     seen.push(url);
@@ -39,9 +38,10 @@ pub fn spellings<'a>(received: &ReceivedUrl<'a>) -> impl Iterator<Item = String>
     seen.into_iter()
 }
 
-fn hosts(received: &ReceivedUrl<'_>) -> Vec<String> {
+/// As sent, without a port, with the scheme's own, with those of the configuration.
+fn hosts(received: &ReceivedUrl<'_>, own_port: u16) -> Vec<String> {
     let bare = without_port(received.host);
-    let mut hosts = vec![received.host.to_owned(), bare.to_owned(), format!("{bare}:443")];
+    let mut hosts = vec![received.host.to_owned(), bare.to_owned(), format!("{bare}:{own_port}")];
     hosts.extend(received.ports.iter().take(3).map(|port| format!("{bare}:{port}")));
     let mut unique: Vec<String> = Vec::with_capacity(hosts.len());
     for host in hosts {

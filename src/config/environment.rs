@@ -5,6 +5,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::Config;
+use crate::failpoint;
 
 /// What every variable of payferry begins with.
 const PREFIX: &str = "PAYFERRY_";
@@ -35,7 +36,9 @@ impl Variable {
     /// The value is a text unless the default of that key is a number or a list. So a path or
     /// a name made of digits stays a text.
     pub(super) fn read(name: &str, value: &str) -> Option<Self> {
-        if name == FILE_VARIABLE {
+        // A build without failpoints says that it does not know the variable.
+        let failpoint = cfg!(feature = "failpoints") && name == failpoint::VARIABLE;
+        if name == FILE_VARIABLE || failpoint {
             return None;
         }
         let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");

@@ -28,6 +28,8 @@ pub enum Guard {
     Page,
     /// Those of the checkout, which may be framed.
     Checkout,
+    /// Those of the receipt, which may be framed too.
+    Receipt,
 }
 
 /// An answer before it goes out.
@@ -153,7 +155,7 @@ impl Answer {
             ("X-XSS-Protection", "1; mode=block".to_owned()),
             ("X-Content-Type-Options", "nosniff".to_owned()),
         ];
-        if self.guard != Guard::Checkout {
+        if !matches!(self.guard, Guard::Checkout | Guard::Receipt) {
             list.push(("X-Frame-Options", "DENY".to_owned()));
         }
         list

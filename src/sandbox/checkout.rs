@@ -37,14 +37,16 @@ pub fn page(id: &str, room: &Room) -> Answer {
 
 /// `/i/ID/receipt`.
 pub fn receipt(id: &str, room: &Room) -> Answer {
-    match found(id, room, |invoice| (!invoice.archived).then(|| invoice.store.clone())).flatten() {
-        None => Answer::page(404, NOT_FOUND, Guard::Page, 1, room.random()),
-        Some(store) => {
+    let shown = |invoice: &Invoice| (!invoice.archived).then(|| (invoice.store.clone(), invoice.status));
+    match found(id, room, shown).flatten() {
+        None => Answer::page(404, NOT_FOUND, Guard::Receipt, 1, room.random()),
+        Some((store, status)) => {
+            let nonces = if status == Status::Paid { 3 } else { 2 };
             let name = room.state().store(&store).map(|store| store.options.name.clone()).unwrap_or_default();
             let title = format!("Receipt from {}", super::owner_page::escaped(&name));
             let cookie = ".AspNetCore.Mvc.CookieTempDataProvider=; expires=Thu, 01 Jan 1970 00:00:00 GMT; path=/; \
                           samesite=lax; httponly";
-            Answer::page(200, &title, Guard::Page, 2, room.random()).with_header("Set-Cookie", cookie)
+            Answer::page(200, &title, Guard::Receipt, nonces, room.random()).with_header("Set-Cookie", cookie)
         }
     }
 }
@@ -63,7 +65,7 @@ pub fn status(id: &str, room: &Room) -> Answer {
     });
     match shown {
         Some(value) => Answer { framing: Framing::Chunked, ..Answer::json(&value) },
-        None => Answer { guard: Guard::Checkout, ..Answer::empty(404) },
+        None => Answer::empty(404),
     }
 }
 
@@ -184,7 +186,8 @@ impl View<'_> {
             return self.receipt();
         };
         let order = self.invoice.order_id.as_deref().unwrap_or_default();
-        url.replace("{InvoiceId}", &self.invoice.id).replace("{OrderId}", &super::call::escaped(order))
+        url.replace("{InvoiceId}", &self.invoice.id)
+            .replace("{OrderId}", &super::call::escaped(order).replace("%20", "+"))
     }
 
     fn confirmations(&self) -> (Value, Value) {

@@ -32,11 +32,11 @@ pub fn pairing_code(random: &Random) -> String {
     long(random).chars().skip(2).take(7).collect()
 }
 
-/// A legacy API key: letters and digits only, about 43 of them.
+/// A legacy API key: 43 letters and digits.
 #[must_use]
 pub fn legacy_key(random: &Random) -> String {
-    let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes::<32>(random));
-    text.replace(['+', '/'], "")
+    let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes::<64>(random));
+    text.chars().filter(char::is_ascii_alphanumeric).take(43).collect()
 }
 
 /// A UUID of version 4, as in `guid`.

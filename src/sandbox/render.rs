@@ -61,10 +61,10 @@ fn head(object: &mut Object, invoice: &Invoice, stage: Stage) {
         method.map(|method| crypto_info(invoice, method)).into_iter().collect::<Vec<_>>(),
     );
     object.push("price", number(invoice.price.json()));
-    object.push("currency", invoice.currency.as_str());
     if let Some(tax) = invoice.tax_included {
         object.push("taxIncluded", number(tax.json()));
     }
+    object.push("currency", invoice.currency.as_str());
     object.push("exRates", method.map_or(Value::Null, |_| rates(invoice)));
 }
 

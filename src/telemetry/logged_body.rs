@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{Ended, Metrics, RequestRecord};
+use crate::contract::Endpoint;
+use crate::failpoint::Failpoint;
 
 pin_project! {
     /// Passes its body through and logs the request when the body is over: at its end, at its
@@ -82,8 +85,11 @@ impl Line {
         let Some(record) = self.record.take() else { return };
         let duration_ms = ((self.clock)() - record.at_ms).max(0);
         record.emit(ended, self.bytes_out, duration_ms);
+        if record.status == 200 && record.endpoint == Endpoint::CreateInvoice.name() {
+            Failpoint::AnswerSent.reach_after(Duration::from_millis(150));
+        }
         if let Some(metrics) = &self.metrics {
-            let seconds = std::time::Duration::from_millis(duration_ms.unsigned_abs()).as_secs_f64();
+            let seconds = Duration::from_millis(duration_ms.unsigned_abs()).as_secs_f64();
             metrics.request(record.endpoint, record.status, record.reason, seconds);
         }
     }

@@ -165,11 +165,8 @@ impl Server {
                 body: body.to_bytes(),
             })
         };
-        if creates && cfg!(feature = "failpoints") {
-            tokio::spawn(async {
-                tokio::time::sleep(Duration::from_millis(150)).await;
-                Failpoint::BytesSent.reach();
-            });
+        if creates {
+            Failpoint::BytesSent.reach_after(Duration::from_millis(150));
         }
         tokio::time::timeout(within, exchange).await.unwrap_or(Err(ForwardError::TimedOut))
     }

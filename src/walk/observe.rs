@@ -1,11 +1,29 @@
 //! Compares BTCPay's answer with BitPay's contract and tells ops every difference.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use super::create::Made;
 use super::to_btcpay::LeftOut;
 use crate::contract::Endpoint;
 use crate::divergence::{self, Divergence, Kind};
 use crate::json::Value;
 use crate::telemetry::Metrics;
+
+/// Most places that are remembered as told; beyond it every sight is an event again.
+const MOST_TOLD: usize = 20_000;
+
+/// The divergences that had their event since the start: an answer of BTCPay has some fifty, so each
+/// is told once per endpoint, store and agent, and counted every time.
+#[derive(Debug, Default)]
+pub struct Told(Mutex<HashSet<String>>);
+
+impl Told {
+    fn first_time(&self, place: String) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() >= MOST_TOLD || told.insert(place)
+    }
+}
 
 /// Who was answered, for the divergence events.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +32,8 @@ pub struct Witness<'a> {
     pub store: &'a str,
     /// The shop's software, as it names itself.
     pub agent: &'a str,
+    /// What was told before.
+    pub told: &'a Told,
     /// Where divergences are counted.
     pub metrics: &'a Metrics,
 }
@@ -41,7 +61,11 @@ fn in_request(left: &LeftOut) -> Divergence {
 fn report(endpoint: Endpoint, found: &[Divergence], witness: &Witness<'_>) -> u32 {
     for one in found {
         witness.metrics.divergence(endpoint.name(), one.kind.name(), one.label());
-        divergence::report(one, endpoint, witness.store, witness.agent);
+        let Witness { store, agent, told, .. } = witness;
+        let place = format!("{} {store} {agent} {} {}", endpoint.name(), one.kind.name(), one.pointer);
+        if told.first_time(place) {
+            divergence::report(one, endpoint, store, agent);
+        }
     }
     u32::try_from(found.len()).unwrap_or(u32::MAX)
 }

@@ -78,3 +78,15 @@ async fn a_second_signal_cuts() {
     let _ = slow.read_to_end(&mut bytes).await;
     assert!(bytes.is_empty());
 }
+
+#[tokio::test]
+async fn a_shop_that_keeps_its_idle_connection_does_not_hold_up_the_drain() {
+    let edge = plain(limits());
+    let idle = edge.connect().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    edge.lifecycle.drain();
+    edge.lifecycle.tasks().close();
+    let drained = tokio::time::timeout(Duration::from_secs(5), edge.lifecycle.tasks().wait()).await;
+    drained.expect("the drain ends");
+    drop(idle);
+}

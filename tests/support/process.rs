@@ -1,0 +1,72 @@
+//! payferry as a process of its own, for stories in which it dies or is watched from outside.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// An address that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// `payferry serve`; ended when it is dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts the binary and waits until it listens.
+    pub fn serve(config: &Path, address: SocketAddr, failpoint: Option<&str>) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_payferry")), config, address, failpoint)
+    }
+
+    /// The same under another program: strace with its arguments.
+    pub fn serve_under(mut program: Command, config: &Path, address: SocketAddr) -> Self {
+        program.arg(env!("CARGO_BIN_EXE_payferry"));
+        Self::run(program, config, address, None)
+    }
+
+    fn run(mut command: Command, config: &Path, address: SocketAddr, failpoint: Option<&str>) -> Self {
+        let log = config.with_file_name("payferry.log");
+        let lines = File::create(&log).unwrap();
+        command.arg("--config").arg(config).arg("serve");
+        command.stdout(lines.try_clone().unwrap()).stderr(lines);
+        command.env_remove("PAYFERRY_FAILPOINT");
+        if let Some(failpoint) = failpoint {
+            command.env("PAYFERRY_FAILPOINT", failpoint);
+        }
+        let mut process = Self(command.spawn().expect("payferry can be started"));
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let ended = process.0.try_wait().unwrap();
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(ended.is_none(), "payferry ended before it listened: {ended:?} {}", said());
+            assert!(started.elapsed() < Duration::from_secs(20), "payferry does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        process
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// How it ended, within ten seconds.
+    pub fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "payferry goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,164 @@
+//! Stories of a BTCPay that is silent, cut, broken or gone: what the shop hears, and that no order
+//! becomes two invoices.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use payferry::sandbox::{Fault, Matching, Outage};
+use support::{Answer, Stage, until};
+
+const QUICK: &str = "[limits]\nanswer_deadline_ms = 700\nanswer_deadline_short_ms = 700\n";
+const ORDER: &str = r#""price":10,"currency":"EUR","orderId":"o-1","guid":"g-1""#;
+
+fn creates() -> Matching {
+    Matching::on("POST", "/invoices")
+}
+
+/// BitPay's form, a reason, and not one word of BTCPay's.
+#[track_caller]
+fn assert_clear(answer: &Answer, reason: &str) {
+    answer.assert_refused(reason);
+    assert!(answer.status >= 400, "{answer:?}");
+    let text = answer.text.to_ascii_lowercase();
+    for foreign in ["btcpay", "nbxplorer", "node", "somewhere else", "10.", "127.0.0.1", "kestrel", "refused"]
+    {
+        assert!(!text.contains(foreign), "{foreign}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_btcpay_costs_the_shop_its_deadline_and_no_second_invoice() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::HangAfter(Duration::from_secs(2)));
+    let asked = Instant::now();
+    let answer = shop.create(ORDER).await;
+    let waited = asked.elapsed();
+    assert_clear(&answer, "deadline_exceeded");
+    assert!((600..1900).contains(&waited.as_millis()), "{waited:?}");
+    tokio::time::sleep(Duration::from_millis(1800)).await;
+    let again = shop.create(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices().len(), 1);
+    assert_eq!(stage.invoices()[0].id, again);
+    assert_eq!(stage.creates_upstream().len(), 1);
+    assert_eq!(shop.read_bare(&again).await.data_text("orderId"), "o-1");
+}
+
+#[tokio::test]
+async fn a_repeat_while_the_create_is_still_silent_joins_it() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::Delay(Duration::from_millis(1100)));
+    assert_clear(&shop.create(ORDER).await, "deadline_exceeded");
+    let joined = shop.create(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices()[0].id, joined);
+    assert_eq!(stage.creates_upstream().len(), 1);
+}
+
+#[tokio::test]
+async fn a_create_goes_on_when_its_shop_hangs_up() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::Delay(Duration::from_millis(500)));
+    let gone = tokio::time::timeout(Duration::from_millis(200), shop.create(ORDER)).await;
+    assert!(gone.is_err(), "the shop did not wait");
+    until("BTCPay has the invoice", || stage.invoices().len() == 1).await;
+    let again = shop.create(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices()[0].id, again);
+    assert_eq!(stage.creates_upstream().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_cut_anywhere_is_made_good_by_the_mark() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    for (number, bytes) in [0, 20, 300, 700, 1500].into_iter().enumerate() {
+        stage.sandbox.faults().next(creates(), 1, Fault::Cut(bytes));
+        let order = format!(r#""price":10,"currency":"EUR","itemCode":"sku","posData":"cut at {bytes}""#);
+        let answer = shop.create(&order).await;
+        assert_eq!(answer.status, 200, "cut after {bytes} bytes: {answer:?}");
+        assert_eq!(answer.data_text("posData"), format!("cut at {bytes}"));
+        assert_eq!(answer.data_text("itemCode"), "sku");
+        assert_eq!(stage.invoices().len(), number + 1);
+        assert_eq!(stage.creates_upstream().len(), number + 1);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_500_after_the_work_was_done_is_made_good_by_the_mark() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::Empty500After);
+    let id = shop.create(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices()[0].id, id);
+    assert_eq!(stage.creates_upstream().len(), 1);
+}
+
+#[tokio::test]
+async fn what_btcpay_says_when_it_is_broken_stays_here_and_a_repeat_succeeds() {
+    let cases = [
+        (Fault::Empty500, "upstream_failed"),
+        (Fault::Page(502), "upstream_failed"),
+        (Fault::Page(200), "upstream_not_json"),
+        (Fault::Refuse(Outage::NodeUnavailable), "upstream_backend_down"),
+        (Fault::Refuse(Outage::NbxplorerRefused), "upstream_backend_down"),
+    ];
+    for (fault, reason) in cases {
+        let stage = Stage::set().await;
+        let shop = stage.paired_shop().await;
+        stage.sandbox.faults().next(creates(), 1, fault.clone());
+        let answer = shop.create(ORDER).await;
+        assert_clear(&answer, reason);
+        let id = shop.create(ORDER).await.invoice_id();
+        assert_eq!(stage.invoices().len(), 1, "{fault:?}");
+        assert_eq!(stage.invoices()[0].id, id, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn reads_of_a_broken_btcpay_are_refused_clearly() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let id = shop.create(ORDER).await.invoice_id();
+    let cases = [
+        (Fault::Empty500, "upstream_failed"),
+        (Fault::Page(502), "upstream_failed"),
+        (Fault::Page(200), "upstream_not_json"),
+        (Fault::Cut(200), "upstream_cut"),
+        (Fault::Hang(Duration::from_secs(2)), "upstream_timeout"),
+    ];
+    for (fault, reason) in cases {
+        stage.sandbox.faults().next(Matching::on("GET", "/invoices/"), 1, fault.clone());
+        assert_clear(&shop.read(&id).await, reason);
+    }
+    assert_eq!(shop.read(&id).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_btcpay_that_does_not_listen_is_said_at_once_and_a_repeat_succeeds_later() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    stage.close_btcpay().await;
+    let asked = Instant::now();
+    assert_clear(&shop.create(ORDER).await, "upstream_unreachable");
+    assert!(asked.elapsed() < Duration::from_secs(2));
+    assert!(stage.creates_upstream().is_empty());
+    stage.open_btcpay().await;
+    let id = shop.create(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices()[0].id, id);
+    assert_eq!(stage.creates_upstream().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_btcpay_closed_while_it_was_idle_costs_nothing() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    let id = shop.create(ORDER).await.invoice_id();
+    stage.close_btcpay().await;
+    stage.open_btcpay().await;
+    assert_eq!(shop.read(&id).await.status, 200);
+    shop.create(r#""price":11,"currency":"EUR""#).await.invoice_id();
+    assert_eq!(stage.invoices().len(), 2);
+}
