@@ -2,24 +2,21 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::guarded::{Busy, Guarded, Shared};
+use super::guarded::{Guarded, Shared};
 use super::{Arrival, Witness};
 use crate::contract::{ErrorCode, Generation};
 use crate::lifecycle::Lifecycle;
@@ -88,15 +85,14 @@ struct Turn<H> {
 }
 
 impl<H> Turn<H> {
-    async fn answer<F, B>(&self, request: Request<Incoming>) -> Response<Held<Either<B, OwnBody>>>
+    async fn answer<F, B>(&self, request: Request<Incoming>) -> Response<Either<B, OwnBody>>
     where
         H: Fn(Arrival, Request<Incoming>) -> F,
         F: Future<Output = Response<B>>,
         B: Body<Data = Bytes>,
     {
-        let (busy, refused) = self.shared.begin();
         let old = request.version() == Version::HTTP_10;
-        let mut response = match refused {
+        let mut response = match self.shared.begin() {
             Some(code) => self.own_answer(code, "the request head").map(Either::Right),
             None => match AssertUnwindSafe((self.handler)(self.arrival, request)).catch_unwind().await {
                 Ok(response) => response.map(Either::Left),
@@ -106,7 +102,7 @@ impl<H> Turn<H> {
         if old || self.lifecycle.soft().is_cancelled() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| Held { body, busy })
+        response
     }
 
     /// An answer of the same shape as the walk's, logged and counted like one.
@@ -119,34 +115,5 @@ impl<H> Turn<H> {
         let response = answer(Err(refusal), &mut record);
         let metrics = Some(self.witness.metrics.clone());
         response.map(|body| LoggedBody::new(body, record, self.witness.clock, metrics))
-    }
-}
-
-pin_project! {
-    /// A body that keeps its connection busy until it is over.
-    struct Held<B> {
-        #[pin]
-        body: B,
-        busy: Busy,
-    }
-}
-
-impl<B: Body> Body for Held<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.project().body.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

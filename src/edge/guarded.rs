@@ -26,35 +26,18 @@ const LAST_CHANCE: Duration = Duration::from_millis(300);
 /// with unread bytes makes the other side forget the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What the stream and the service of one connection tell each other.
+/// What the stream tells the service of its connection.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     refused: OnceLock<RefusedHead>,
     begun: AtomicU64,
-    answered: AtomicU64,
 }
 
 impl Shared {
-    /// A request has reached the service; it is answered when the guard is dropped. Beside it:
-    /// the code, when the request stands for a refused head.
-    pub(super) fn begin(self: &Arc<Self>) -> (Busy, Option<ErrorCode>) {
+    /// A request has reached the service. The code, when it stands for a refused head.
+    pub(super) fn begin(&self) -> Option<ErrorCode> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        let refused = self.refused.get().filter(|refused| refused.number == number);
-        (Busy(Arc::clone(self)), refused.map(|refused| refused.code))
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.begun.load(Ordering::Relaxed) == self.answered.load(Ordering::Acquire)
-    }
-}
-
-/// Lives as long as a request is being answered.
-#[derive(Debug)]
-pub(super) struct Busy(Arc<Shared>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.answered.fetch_add(1, Ordering::Release);
+        self.refused.get().filter(|refused| refused.number == number).map(|refused| refused.code)
     }
 }
 
@@ -164,10 +147,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// What there is to wait for now.
+    /// What there is to wait for now. hyper does not read while a request is being answered, so
+    /// between two requests means that the shop is to speak.
     fn next_wait(&self) -> Wait {
         match self.framing.standing() {
-            Standing::Between { .. } if !self.shared.is_quiet() => Wait::Nothing,
             Standing::Between { .. } if self.draining => Wait::LastChance,
             Standing::Between { first: true } => Wait::First,
             Standing::Between { first: false } => Wait::Next,
