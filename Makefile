@@ -5,8 +5,9 @@
 .PHONY: demo test needs check clients clients-install
 
 demo:
-	cargo build --release
-	./target/release/payferry demo $(ARGS)
+	@tools/needs.sh demo
+	@echo "Building payferry (the first time takes some minutes) ..."
+	cargo run --release --quiet -- demo $(ARGS)
 
 test: needs check clients-install
 	cargo test --features failpoints

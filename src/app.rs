@@ -129,6 +129,7 @@ async fn walk(
         clock: now_ms,
         random,
         reads_on: Duration::from_millis(config.limits.create_reads_on_ms),
+        quiet_ms: i64::try_from(config.limits.create_quiet_ms).unwrap_or(i64::MAX),
     });
     Ok(Walk {
         pairing: PairingDesk::new(ledger.clone(), Arc::clone(&directory), Arc::clone(&secrets), random),

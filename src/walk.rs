@@ -24,7 +24,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 
-use self::authenticate::{Caller, Presented};
+use self::authenticate::{Caller, Dialect, Presented};
 use self::create::{Commission, Creates, Made};
 use self::observe::{Told, Witness};
 use self::refusal::Refusal;
@@ -33,7 +33,7 @@ use self::resolve::audience;
 use self::route::Route;
 use self::upstream::Upstream;
 use crate::bitid::ReceivedUrl;
-use crate::contract::Endpoint;
+use crate::contract::{Audience, Endpoint};
 use crate::directory::Directory;
 use crate::json::Value;
 use crate::ledger::Ledger;
@@ -139,7 +139,7 @@ impl Walk {
         let route = routed.route?;
         let host = host(&request);
         let (head, body) = request.into_parts();
-        let body = collect::collect(body, self.limits.body_bytes).await?;
+        let body = collect::collect(body, self.limits.body_bytes, self.limits.answer_within).await?;
         record.bytes_in = body.len() as u64;
         let collected = Collected {
             arrival,
@@ -218,6 +218,7 @@ impl Walk {
             Ok(made) if made.repeated => CreateOutcome::Repeated,
             Ok(_) => CreateOutcome::Created,
             Err(create::CreateError::Deadline) => CreateOutcome::AfterDeadline,
+            Err(error) if error.is_unknown() => CreateOutcome::Unknown,
             Err(_) => CreateOutcome::Refused,
         });
         let Made { facts, words, .. } = made.as_ref().map_err(|error| Refusal::from(error.clone()))?;
@@ -228,7 +229,13 @@ impl Walk {
         }
         let token = self.secrets.invoice_token(&shop.store.id, &facts.id);
         let invoice = Invoice { facts, words: Some(words), token: &token };
-        Ok(render::render(&invoice, audience(shop.facade)))
+        // A POS token stands in public HTML: whoever repeats another customer's order must not read his address.
+        let repeated = made.as_ref().is_ok_and(|made| made.repeated);
+        let audience = match shop.dialect {
+            Dialect::PosToken if repeated => Audience::Public,
+            _ => audience(shop.facade),
+        };
+        Ok(render::render(&invoice, audience))
     }
 
     async fn read_invoice(

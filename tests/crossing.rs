@@ -102,6 +102,17 @@ async fn a_code_that_the_shop_asked_for_works_only_after_the_operator_approved_i
 }
 
 #[tokio::test]
+async fn a_second_token_of_a_known_key_works_as_soon_as_it_was_approved() {
+    let stage = Stage::set().await;
+    let mut shop = stage.shop();
+    for _ in 0..2 {
+        let code = shop.ask_for_a_code().await;
+        stage.approve(&code, "main").await;
+        shop.create(PLAIN).await.invoice_id();
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_is_refused_before_btcpay_hears_of_it() {
     let stage = Stage::set().await;
     stage.add_store("other").await;

@@ -23,7 +23,7 @@ struct Expected {
 
 async fn dies_at(failpoint: &str, fault: Option<Fault>, expected: Expected) {
     let address = free_address();
-    let stage = Stage::without_payferry("", &address.to_string()).await;
+    let stage = Stage::without_payferry("[limits]\ncreate_quiet_ms = 1500\n", &address.to_string()).await;
     let config = stage.config_file.clone();
     let mut process = Process::serve(&config, address, None);
     let shop = stage.paired_shop().await;
@@ -42,7 +42,7 @@ async fn dies_at(failpoint: &str, fault: Option<Fault>, expected: Expected) {
     assert_eq!(row.len(), 1);
 
     process = Process::serve(&config, address, None);
-    let again = shop.create(ORDER).await;
+    let again = shop.create_patiently(ORDER).await;
     let id = again.invoice_id();
     assert_eq!(again.data_text("posData"), "mine");
     assert_eq!(stage.invoices().len(), 1, "one order, one invoice");

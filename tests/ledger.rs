@@ -1,6 +1,10 @@
 //! Stories of the ledger: what is durable, what is unique, what several writers may do at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[allow(dead_code, reason = "this story fills the disk with rows")]
+#[path = "support/small_disk.rs"]
+mod small_disk;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -399,9 +403,9 @@ async fn a_copy_of_the_ledger_tells_no_secret() {
 
 /// Needs a small disk of its own: `PAYFERRY_SMALL_DISK` names a mounted tmpfs of about 1 MiB.
 #[tokio::test]
-#[ignore = "needs PAYFERRY_SMALL_DISK, a small tmpfs"]
 async fn a_full_disk_refuses_writes_goes_on_reading_and_recovers() {
-    let disk = PathBuf::from(std::env::var_os("PAYFERRY_SMALL_DISK").unwrap());
+    let name = "a_full_disk_refuses_writes_goes_on_reading_and_recovers";
+    let Some(disk) = small_disk::small_disk(name, "2m") else { return };
     let ballast = disk.join("ballast");
     std::fs::write(&ballast, vec![1; 300_000]).unwrap();
     let ledger = Ledger::open(&disk.join("ledger.db")).await.unwrap();

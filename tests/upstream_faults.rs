@@ -106,7 +106,7 @@ async fn what_btcpay_says_when_it_is_broken_stays_here_and_a_repeat_succeeds() {
         (Fault::Refuse(Outage::NbxplorerRefused), "upstream_backend_down"),
     ];
     for (fault, reason) in cases {
-        let stage = Stage::set().await;
+        let stage = Stage::set_with("[limits]\ncreate_quiet_ms = 0\n").await;
         let shop = stage.paired_shop().await;
         stage.sandbox.faults().next(creates(), 1, fault.clone());
         let answer = shop.create(ORDER).await;
@@ -161,4 +161,32 @@ async fn a_connection_that_btcpay_closed_while_it_was_idle_costs_nothing() {
     assert_eq!(shop.read(&id).await.status, 200);
     shop.create(r#""price":11,"currency":"EUR""#).await.invoice_id();
     assert_eq!(stage.invoices().len(), 2);
+}
+
+/// BTCPay carries a create out after payferry has given it up: a repeat in between must not send a second one.
+#[tokio::test]
+async fn a_create_that_btcpay_carries_out_late_is_not_sent_again_in_between() {
+    let late = "[limits]\nanswer_deadline_ms = 300\nanswer_deadline_short_ms = 300\n\
+                create_reads_on_ms = 500\ncreate_quiet_ms = 6000\n";
+    let stage = Stage::set_with(late).await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::Delay(Duration::from_secs(3)));
+    assert_clear(&shop.create(ORDER).await, "deadline_exceeded");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let asked = shop.create(ORDER).await;
+    assert_clear(&asked, "create_in_progress");
+    let found = shop.create_patiently(ORDER).await.invoice_id();
+    assert_eq!(stage.invoices().len(), 1, "one order, one invoice");
+    assert_eq!(stage.invoices()[0].id, found);
+    assert_eq!(stage.creates_upstream().len(), 1);
+}
+
+/// An empty guid tells nothing: two customers with the same basket get their own invoices.
+#[tokio::test]
+async fn orders_with_an_empty_guid_are_never_joined() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    let order = r#""price":10,"currency":"EUR","guid":"""#;
+    let (one, other) = (shop.create(order).await.invoice_id(), shop.create(order).await.invoice_id());
+    assert_ne!(one, other);
 }

@@ -10,8 +10,9 @@ use clap::Subcommand;
 use crate::app::{Rooms, now_ms, random};
 use crate::config::Config;
 use crate::json::Value;
-use crate::ledger::{Ledger, Store};
-use crate::walk::upstream::api_key_context;
+use crate::ledger::{Ledger, LedgerError, Store, StoreCredentials};
+use crate::walk::understand::Misunderstood;
+use crate::walk::upstream::{UpstreamError, api_key_context};
 
 const CALL_WITHIN: Duration = Duration::from_secs(15);
 const ASK_EVERY: Duration = Duration::from_secs(2);
@@ -87,11 +88,10 @@ async fn add(config: &Config, rooms: &Rooms, name: &str, server: Option<String>)
     }
     let mut id = [0; 16];
     random(&mut id);
-    rooms
-        .ledger
-        .add_store(&hex::encode(id), name, &server, now_ms())
-        .await
-        .context("the store was not added")?;
+    match rooms.ledger.add_store(&hex::encode(id), name, &server, now_ms()).await {
+        Err(LedgerError::Conflict(_)) => bail!("a store is called {name} already; see `payferry store list`"),
+        added => added.context("the store was not added")?,
+    }
     println!("Added {name}. Next: payferry store pair {name}");
     Ok(())
 }
@@ -128,6 +128,8 @@ async fn pair(
         println!("{name} uses BTCPay's legacy API key. Try: payferry store test {name}");
         return Ok(());
     }
+    // Also where it used BTCPay's API key before: from here on its own key is asked about.
+    let store = Store { credentials: StoreCredentials::Key, ..store };
     let answer = rooms.upstream.pair(&store, code, CALL_WITHIN).await?;
     if code.is_none() {
         let asked = answer.get("data").and_then(Value::as_array).and_then(<[Value]>::first);
@@ -160,10 +162,19 @@ async fn knows_key(rooms: &Rooms, store: &Store) -> anyhow::Result<bool> {
 
 async fn test(rooms: &Rooms, name: &str) -> anyhow::Result<()> {
     let store = find(&rooms.ledger, name).await?;
+    if store.paired_at.is_none() {
+        bail!("{name} is not paired yet: payferry store pair {name}");
+    }
     // A filter that matches nothing: the answer is small, and only a paired store gets one.
-    rooms.upstream.find_by_item_code(&store, "payferry-test", CALL_WITHIN).await.with_context(|| {
-        format!("BTCPay did not accept {name}'s key; `payferry store pair {name}` pairs it again")
-    })?;
+    match rooms.upstream.find_by_item_code(&store, "payferry-test", CALL_WITHIN).await {
+        Ok(_) => {}
+        Err(UpstreamError::Misunderstood(Misunderstood::KeyRefused(status))) => {
+            bail!("BTCPay refused {name}'s key ({status}); `payferry store pair {name}` pairs it again")
+        }
+        Err(error) => {
+            bail!("{name} was not tested: {error}; see [btcpay.{}] in the configuration", store.server)
+        }
+    }
     println!("BTCPay knows {name}'s key.");
     Ok(())
 }

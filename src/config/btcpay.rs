@@ -19,7 +19,7 @@ pub struct BtcpayServer {
     /// out. Without it: host, port and scheme of `public_url`.
     #[serde(default)]
     pub connect: Option<Authority>,
-    /// PEM file with certificates to trust besides the well-known ones.
+    /// PEM file with certificates to trust instead of the well-known ones.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
 }

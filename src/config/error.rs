@@ -8,7 +8,7 @@ use figment::error::{Actual, Kind};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("cannot read the configuration file {}: {source}", path.display())]
+    #[error("cannot read the configuration file {} (`payferry init` writes one; --config names another)", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -22,6 +22,9 @@ pub struct LimitsSection {
     pub answer_deadline_short_ms: u64,
     /// Milliseconds that a create goes on waiting for BTCPay after its shop got an error.
     pub create_reads_on_ms: u64,
+    /// Milliseconds for which a create of unknown outcome must be nowhere at BTCPay before a repeat of the
+    /// shop may send it again. BTCPay 2.4.1 was up to 10 s behind after its database had been away.
+    pub create_quiet_ms: u64,
     /// Seconds that a drain waits for requests in flight.
     pub drain_seconds: u64,
 }
@@ -35,6 +38,7 @@ impl Default for LimitsSection {
             answer_deadline_ms: default_answer_deadline_ms(),
             answer_deadline_short_ms: default_answer_deadline_short_ms(),
             create_reads_on_ms: default_create_reads_on_ms(),
+            create_quiet_ms: default_create_quiet_ms(),
             drain_seconds: default_drain_seconds(),
         }
     }
@@ -55,6 +59,7 @@ impl LimitsSection {
             ("answer_deadline_ms", self.answer_deadline_ms, 100, 600_000),
             ("answer_deadline_short_ms", self.answer_deadline_short_ms, 100, self.answer_deadline_ms),
             ("create_reads_on_ms", self.create_reads_on_ms, self.answer_deadline_ms, 3_600_000),
+            ("create_quiet_ms", self.create_quiet_ms, 0, 600_000),
             ("drain_seconds", self.drain_seconds, 1, 3600),
         ];
         for (key, value, least, most) in within {
@@ -89,6 +94,10 @@ fn default_answer_deadline_short_ms() -> u64 {
 
 fn default_create_reads_on_ms() -> u64 {
     60_000
+}
+
+fn default_create_quiet_ms() -> u64 {
+    12_000
 }
 
 fn default_drain_seconds() -> u64 {

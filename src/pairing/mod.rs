@@ -52,7 +52,7 @@ pub enum PairingError {
     #[error("too many pairing codes were asked for or tried")]
     RateLimited,
     /// The ledger did not answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Ledger(LedgerError),
 }
 

@@ -24,7 +24,7 @@ pub enum OperatorError {
     #[error("the shop's key belongs to another store already; one key opens one store")]
     IdentityTaken,
     /// The ledger did not answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Ledger(LedgerError),
 }
 

@@ -42,8 +42,9 @@ where
             let budget = Budget::default();
             let io = TokioIo::new(Cuttable::new(stream, budget.clone()));
             let service = service_fn(move |request| {
-                let response = answer(request, budget.clone());
-                async move { Ok::<_, Infallible>(response.await) }
+                // A task of its own: BTCPay carries a create out even when its caller has gone (outages postgresql-long).
+                let response = tokio::spawn(answer(request, budget.clone()));
+                async move { response.await.map_err(std::io::Error::other) }
             });
             let connection = http1::Builder::new().title_case_headers(true).serve_connection(io, service);
             tokio::select! {

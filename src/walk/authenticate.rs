@@ -156,11 +156,14 @@ pub async fn authenticate(
             signed(presented, directory).await?.map(Caller::Key).ok_or(missing(presented))
         }
         Endpoint::CreateInvoice => match signed(presented, directory).await? {
-            Some(entries) => by_token(entries, presented.token().ok_or(AuthenticateError::TokenMissing)?),
+            Some(entries) => {
+                let token = presented.token().ok_or(AuthenticateError::TokenMissing)?;
+                by_token(entries, &token, directory).await
+            }
             None => unsigned_create(presented, directory).await,
         },
         Endpoint::ReadInvoice => match (signed(presented, directory).await?, presented.token()) {
-            (Some(entries), Some(token)) => by_token(entries, token),
+            (Some(entries), Some(token)) => by_token(entries, &token, directory).await,
             // NBitpayClient reads without a token; the signature names the store all the same.
             (Some(entries), None) => {
                 entries.into_iter().next().map(shop).ok_or(AuthenticateError::IdentityUnknown)
@@ -212,9 +215,20 @@ fn verify(
         .ok_or(AuthenticateError::SignatureInvalid)
 }
 
-fn by_token(entries: Vec<Entry>, token: String) -> Result<Caller, AuthenticateError> {
-    let hash = token_hash(&token);
+/// One of the key's own tokens. Where the key was known already when another token of it was made,
+/// the picture of the key is not fresh; the token itself then gets a look at the ledger.
+async fn by_token(
+    entries: Vec<Entry>,
+    token: &str,
+    directory: &Directory,
+) -> Result<Caller, AuthenticateError> {
+    let hash = token_hash(token);
+    let sin = entries.first().map(|entry| entry.credential.sin.clone());
     let own = entries.into_iter().find(|entry| same(&entry.credential.token_hash, &hash));
+    let own = match own {
+        Some(own) => Some(own),
+        None => directory.token(&hash).await.filter(|entry| Some(&entry.credential.sin) == sin.as_ref()),
+    };
     own.map(shop).ok_or(AuthenticateError::TokenInvalid)
 }
 

@@ -1,5 +1,7 @@
 //! Collects a request's body, bounded: a signature covers all of it, and its header came first.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -12,6 +14,9 @@ pub enum CollectError {
     /// Longer than the limit.
     #[error("the body is longer than the limit")]
     TooLong,
+    /// Not whole within the time that a shop waits for its answer.
+    #[error("the body did not arrive in time")]
+    TooSlow,
     /// The shop went away, or sent broken chunks.
     #[error("the body ended before its end")]
     Cut,
@@ -23,7 +28,7 @@ impl CollectError {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::TooLong => ErrorCode::BodyTooLarge,
-            Self::Cut => ErrorCode::MalformedRequest,
+            Self::TooSlow | Self::Cut => ErrorCode::MalformedRequest,
         }
     }
 }
@@ -32,7 +37,7 @@ impl CollectError {
 ///
 /// # Errors
 /// [`CollectError`]; an announced length beyond the limit is refused before a byte is read.
-pub async fn collect<B>(body: B, limit: usize) -> Result<Bytes, CollectError>
+pub async fn collect<B>(body: B, limit: usize, within: Duration) -> Result<Bytes, CollectError>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -40,7 +45,10 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLong);
     }
-    match Limited::new(body, limit).collect().await {
+    let Ok(whole) = tokio::time::timeout(within, Limited::new(body, limit).collect()).await else {
+        return Err(CollectError::TooSlow);
+    };
+    match whole {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(CollectError::TooLong),
         Err(_) => Err(CollectError::Cut),

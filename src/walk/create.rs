@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::facts::{Facts, FactsError};
 use super::order::Order;
-use super::understand::understand;
+use super::understand::{Misunderstood, understand};
 use super::upstream::{Upstream, UpstreamError};
 use super::{order, to_btcpay};
 use crate::contract::ErrorCode;
@@ -23,9 +23,8 @@ use crate::json::{self, Object, Value};
 use crate::ledger::{InvoiceRow, InvoiceState, Ledger, LedgerError, NewInvoice, Reservation, Store};
 use crate::secrets::MasterSecret;
 
-/// BTCPay may answer reads a moment before a create that hung with its database is carried out
-/// (outages postgresql-*); a second look after this pause guards the gap.
-const SECOND_LOOK_AFTER: Duration = Duration::from_millis(1500);
+/// Most rows whose empty looks are remembered; beyond it they are all forgotten and wait anew.
+const MOST_LOOKS: usize = 10_000;
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why no invoice can be answered.
@@ -41,10 +40,10 @@ pub enum CreateError {
     #[error("the same invoice is being made elsewhere")]
     InProgress,
     /// No answer, or one of another meaning.
-    #[error("{0}")]
+    #[error(transparent)]
     Upstream(#[from] UpstreamError),
     /// JSON, but no invoice.
-    #[error("{0}")]
+    #[error(transparent)]
     Facts(#[from] FactsError),
     /// The shop's deadline passed; the create goes on.
     #[error("the create took longer than the shop waits")]
@@ -65,6 +64,19 @@ impl CreateError {
             Self::Upstream(error) => error.code(),
             Self::Facts(_) => ErrorCode::UpstreamNotJson,
             Self::Deadline => ErrorCode::DeadlineExceeded,
+        }
+    }
+}
+
+impl CreateError {
+    /// Whether BTCPay may have an invoice all the same.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Upstream(UpstreamError::Forward(error)) => !error.nothing_was_sent(),
+            Self::Upstream(UpstreamError::Misunderstood(error)) => !error.nothing_was_made(),
+            Self::InProgress | Self::Facts(_) | Self::Deadline | Self::Lost => true,
+            Self::Upstream(_) | Self::Ledger(_) | Self::Sealed => false,
         }
     }
 }
@@ -116,7 +128,10 @@ pub struct Creates {
     random: fn(&mut [u8]),
     life: String,
     reads_on: Duration,
+    quiet_ms: i64,
     under_way: Mutex<HashMap<String, Pending>>,
+    /// When BTCPay first had no invoice with a row's mark, milliseconds since 1970.
+    empty_looks: Mutex<HashMap<String, i64>>,
 }
 
 /// What [`Creates`] is made of.
@@ -135,13 +150,15 @@ pub struct CreatesParts {
     pub random: fn(&mut [u8]),
     /// How long a create is read on after the shop has gone.
     pub reads_on: Duration,
+    /// How long a create of unknown outcome must be nowhere at BTCPay before it is sent again.
+    pub quiet_ms: i64,
 }
 
 impl Creates {
     /// Ready, with none under way.
     #[must_use]
     pub fn new(parts: CreatesParts) -> Arc<Self> {
-        let CreatesParts { ledger, upstream, secrets, tasks, clock, random, reads_on } = parts;
+        let CreatesParts { ledger, upstream, secrets, tasks, clock, random, reads_on, quiet_ms } = parts;
         let life = name(random);
         Arc::new(Self {
             ledger,
@@ -152,7 +169,9 @@ impl Creates {
             random,
             life,
             reads_on,
+            quiet_ms,
             under_way: Mutex::default(),
+            empty_looks: Mutex::default(),
         })
     }
 
@@ -183,10 +202,10 @@ impl Creates {
         drop(under_way);
         let creates = Arc::clone(self);
         self.tasks.spawn(async move {
+            let under_way = UnderWay { creates: &creates, key };
             let row_id = name(creates.random);
-            let work = creates.work(&row_id, &commission);
-            let outcome = work.await;
-            creates.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let outcome = creates.work(&row_id, &commission).await;
+            drop(under_way);
             creates.log_if_late(&tell, &commission, &outcome);
             tell.send_replace(Some(outcome));
         });
@@ -194,7 +213,7 @@ impl Creates {
     }
 
     fn key(&self, commission: &Commission) -> String {
-        match (commission.order.word("guid"), &commission.credential_id) {
+        match (commission.order.guid(), &commission.credential_id) {
             (Some(guid), Some(credential)) => {
                 format!("{credential}/{}/{guid}", commission.order.fingerprint())
             }
@@ -233,7 +252,7 @@ impl Creates {
             row_id: row_id.to_owned(),
             store_id: commission.store.id.clone(),
             credential_id: commission.credential_id.clone(),
-            guid: commission.order.word("guid").map(str::to_owned),
+            guid: commission.order.guid().map(str::to_owned),
             fingerprint: commission.order.fingerprint(),
             words_sealed: self.seal_words(row_id, commission),
             dialect: commission.dialect.to_owned(),
@@ -261,9 +280,10 @@ impl Creates {
         let mut made = match (row.state, row.invoice_id.as_deref()) {
             (InvoiceState::Created, Some(invoice_id)) => self.again(row, invoice_id, commission).await?,
             (InvoiceState::Refused | InvoiceState::Failed, _) => self.reopen(row, commission).await?,
-            _ => match self.look_twice(row, commission).await? {
+            _ => match self.look(row, commission).await? {
                 Some(made) => made,
-                None => self.reopen(row, commission).await?,
+                None if self.is_quiet(&row.row_id) => self.reopen(row, commission).await?,
+                None => return Err(CreateError::InProgress),
             },
         };
         made.repeated = true;
@@ -304,7 +324,14 @@ impl Creates {
         };
         match understand(&answer) {
             Ok(value) => {
-                let mut made = self.bind(row, &value, commission.order.words.clone()).await?;
+                let mut made = match self.bind(row, &value, commission.order.words.clone()).await {
+                    // JSON with a good status that is no invoice: BTCPay may have made one all the same.
+                    Err(CreateError::Facts(_)) => {
+                        let error = UpstreamError::Misunderstood(Misunderstood::NotJson);
+                        return self.after_no_answer(row, commission, error).await;
+                    }
+                    bound => bound?,
+                };
                 made.left_out = left_out;
                 Ok(made)
             }
@@ -336,30 +363,42 @@ impl Creates {
         Err(error.into())
     }
 
-    async fn look_twice(
-        &self,
-        row: &InvoiceRow,
-        commission: &Commission,
-    ) -> Result<Option<Made>, CreateError> {
-        if let Some(made) = self.look(row, commission).await? {
-            return Ok(Some(made));
-        }
-        tokio::time::sleep(SECOND_LOOK_AFTER).await;
-        self.look(row, commission).await
-    }
-
     /// Asks BTCPay for the invoice that carries the row's mark, and binds it where there is one.
     async fn look(&self, row: &InvoiceRow, commission: &Commission) -> Result<Option<Made>, CreateError> {
         let words = open_words(&self.secrets, row).ok_or(CreateError::Sealed)?;
         let item_code = to_btcpay::item_code_of(&words, &row.row_id);
         let found = self.upstream.find_by_item_code(&commission.store, &item_code, LOOK_WITHIN).await?;
         match found {
-            None => Ok(None),
+            None => {
+                self.note_empty_look(&row.row_id);
+                Ok(None)
+            }
             Some(invoice) => {
                 let answer = Value::Object(Object::new().with("data", invoice));
                 self.bind(row, &answer, words).await.map(Some)
             }
         }
+    }
+
+    fn note_empty_look(&self, row_id: &str) {
+        let now = (self.clock)();
+        let mut looks = self.empty_looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.len() >= MOST_LOOKS {
+            looks.clear();
+        }
+        looks.entry(row_id.to_owned()).or_insert(now);
+    }
+
+    /// Whether BTCPay has had time enough, since it first answered that it has no such invoice, to carry out
+    /// a create that it still held: it answers reads up to 10 s before creates (outages postgresql-*).
+    fn is_quiet(&self, row_id: &str) -> bool {
+        let mut looks = self.empty_looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = looks.get(row_id).copied().unwrap_or(i64::MAX);
+        let quiet = (self.clock)().saturating_sub(first) >= self.quiet_ms;
+        if quiet {
+            looks.remove(row_id);
+        }
+        quiet
     }
 
     /// Keeps BTCPay's id and answer before the shop hears of them.
@@ -370,6 +409,19 @@ impl Creates {
         self.ledger.bind_invoice(&row.row_id, &made.facts.id, sealed, (self.clock)()).await?;
         Failpoint::AnswerCommitted.reach();
         Ok(made)
+    }
+}
+
+/// Forgets a create when it is over, also one that panicked: its repeats would hear of it for ever.
+struct UnderWay<'a> {
+    creates: &'a Creates,
+    key: String,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.creates.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(&self.key);
     }
 }
 

@@ -105,6 +105,12 @@ impl Order {
         self.words.get(name)?.as_str()
     }
 
+    /// The shop's guid, where it sent one that tells anything: an empty one would merge strangers' orders.
+    #[must_use]
+    pub fn guid(&self) -> Option<&str> {
+        self.word("guid").filter(|guid| !guid.trim().is_empty())
+    }
+
     /// SHA-256 (hex) of price, currency and orderId: with the guid it tells a repeat from a new order.
     #[must_use]
     pub fn fingerprint(&self) -> String {

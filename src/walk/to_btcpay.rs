@@ -15,6 +15,9 @@ use crate::json::{Object, Value};
 /// a margin covers the way there.
 const EXPIRATION_AHEAD_MS: i64 = 35_000;
 
+/// The upstream item code stands in a request line when it is looked for; BitPay documents 100 characters.
+const LONGEST_ITEM_CODE: usize = 200;
+
 /// How payferry proves itself to BTCPay for one store.
 #[derive(Debug)]
 pub enum StoreAuth {
@@ -99,6 +102,7 @@ pub fn item_code(order: &Order, mark: &str) -> String {
 #[must_use]
 pub fn item_code_of(words: &Object, mark: &str) -> String {
     let own = words.get("itemCode").and_then(Value::as_str).map(without_nul).unwrap_or_default();
+    let own: String = own.chars().take(LONGEST_ITEM_CODE).collect();
     format!("{own}~{mark}")
 }
 

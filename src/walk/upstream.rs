@@ -18,10 +18,10 @@ use crate::secrets::MasterSecret;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// No whole answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Forward(#[from] ForwardError),
     /// An answer of another meaning.
-    #[error("{0}")]
+    #[error(transparent)]
     Misunderstood(#[from] Misunderstood),
     /// The store's BTCPay API key cannot be opened: another master secret.
     #[error("the store's BTCPay API key cannot be opened with this master secret")]

@@ -5,6 +5,7 @@
 
 pub mod process;
 pub mod shop;
+pub mod small_disk;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,28 +46,30 @@ impl Stage {
 
     /// The same with more lines in payferry.toml.
     pub async fn set_with(settings: &str) -> Self {
-        let mut stage = Self::without_payferry(settings, "127.0.0.1:0").await;
-        let addresses = app::start(&stage.config(), &stage.lifecycle).await.unwrap();
-        stage.payferry = addresses.http;
-        stage
+        Self::without_payferry(settings, "127.0.0.1:0").await.with_payferry().await
+    }
+
+    /// The same with the ledger in a folder of its own.
+    pub async fn set_with_ledger_in(folder: &Path) -> Self {
+        Self::prepare(Some(folder), "", "127.0.0.1:0").await.with_payferry().await
     }
 
     /// All but payferry, for stories in which it is a process of its own at `http`.
     pub async fn without_payferry(settings: &str, http: &str) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), None, settings, http).await
+        Self::prepare(None, settings, http).await
     }
 
-    /// The same with the ledger in another folder.
-    pub async fn with_ledger_in(ledger: &Path, settings: &str, http: &str) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), Some(ledger), settings, http).await
+    async fn with_payferry(mut self) -> Self {
+        self.payferry = app::start(&self.config(), &self.lifecycle).await.unwrap().http;
+        self
     }
 
-    async fn in_folder(folder: TempDir, ledger: Option<&Path>, settings: &str, http: &str) -> Self {
+    async fn prepare(ledger: Option<&Path>, settings: &str, http: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let btcpay = listener.local_addr().unwrap();
-        let sandbox = Sandbox::new(Options::default());
-        let closing = CancellationToken::new();
+        let (sandbox, closing) = (Sandbox::new(Options::default()), CancellationToken::new());
         tokio::spawn(sandbox.clone().serve(listener, closing.clone()));
+        let folder = tempfile::tempdir().unwrap();
         MasterSecret::create(&folder.path().join("master.secret"), [7; 32]).unwrap();
         let ledger = ledger.unwrap_or(folder.path()).join("ledger.sqlite3");
         let text = format!(
@@ -77,16 +80,9 @@ impl Stage {
         );
         let config_file = folder.path().join("payferry.toml");
         std::fs::write(&config_file, text).unwrap();
-        let stage = Self {
-            folder,
-            sandbox,
-            btcpay,
-            closing,
-            lifecycle: Lifecycle::new(),
-            config_file,
-            shops: AtomicU8::new(1),
-            payferry: http.parse().ok(),
-        };
+        let payferry = http.parse().ok();
+        let (lifecycle, shops) = (Lifecycle::new(), AtomicU8::new(1));
+        let stage = Self { folder, sandbox, btcpay, closing, lifecycle, config_file, shops, payferry };
         stage.add_store("main").await;
         stage
     }

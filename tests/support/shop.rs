@@ -110,6 +110,18 @@ impl Shop {
         self.send(Method::POST, "/invoices", &self.order(members), true).await
     }
 
+    /// The same, again and again while payferry says that the outcome of an earlier try is not known yet.
+    pub async fn create_patiently(&self, members: &str) -> Answer {
+        for _ in 0..60 {
+            let answer = self.create(members).await;
+            if answer.reason != "create_in_progress" {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        }
+        panic!("the create stayed in progress for 15 s");
+    }
+
     /// `GET /invoices/ID`, signed, with the token.
     pub async fn read(&self, id: &str) -> Answer {
         self.send(Method::GET, &format!("/invoices/{id}?token={}", self.token), "", true).await
