@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::edge::{self, ConnectionLimits, Listeners};
+use crate::edge::{self, ConnectionLimits, Listeners, Witness};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::pairing::PairingDesk;
@@ -82,6 +82,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         head_bytes: config.limits.head_bytes,
         headers: config.limits.headers,
         header_timeout: config.shop.header_timeout(),
+        idle_timeout: config.shop.idle_timeout(),
     };
     let listeners = Listeners::bind(&config.shop, limits)?;
     let rooms = Rooms::open(config).await?;
@@ -100,10 +101,10 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         metrics: metrics.clone(),
         commits: Arc::new(commits),
     };
-    // Not among the tasks that a drain waits for: readiness must be seen until the end.
-    tokio::spawn(admin::serve(admin_listener, admin, lifecycle.clone()));
+    lifecycle.spawn_beside("admin", admin::serve(admin_listener, admin, lifecycle.hard().clone()));
+    let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
     let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
-    edge::serve(listeners, lifecycle, move |arrival: edge::Arrival, request| {
+    edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);
         async move { walk.answer(Arrival { tls: arrival.tls, peer: arrival.peer }, request).await }
     });
@@ -142,7 +143,6 @@ async fn walk(
         clock: now_ms,
         random,
         limits: Limits {
-            head_bytes: config.limits.head_bytes,
             body_bytes: config.limits.body_bytes,
             answer_within: Duration::from_millis(config.limits.answer_deadline_ms),
             answer_within_short: Duration::from_millis(config.limits.answer_deadline_short_ms),

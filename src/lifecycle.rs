@@ -109,6 +109,19 @@ impl Lifecycle {
         });
     }
 
+    /// Like [`spawn`](Self::spawn), for a task that goes on during the drain and that nobody waits
+    /// for at the end: the operator must be able to watch a drain.
+    pub fn spawn_beside<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let watch = DeathWatch { name, lifecycle: self.clone() };
+        tokio::spawn(async move {
+            let _watch = watch;
+            task.await;
+        });
+    }
+
     /// Waits for a signal (or a failed task), then drains for at most `grace`.
     ///
     /// A second signal, or the end of the grace time, cuts. Returns when every tracked task has

@@ -70,8 +70,6 @@ pub struct Walk {
 /// Sizes and times that bound one request.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Longest head, in bytes.
-    pub head_bytes: usize,
     /// Longest body, in bytes.
     pub body_bytes: usize,
     /// How long a shop waits at most.
@@ -138,17 +136,10 @@ impl Walk {
     {
         let routed = route::route(request.method(), request.uri().path());
         record.endpoint = routed.label;
-        if head_bytes(&request) > self.limits.head_bytes {
-            return Err(route::RouteError::HeadTooLong.into());
-        }
         let route = routed.route?;
         let host = host(&request);
         let (head, body) = request.into_parts();
-        // php-bitpay-client 2.0.0 announces a body on GET and never sends it.
-        let body = match head.method {
-            http::Method::GET => Bytes::new(),
-            _ => collect::collect(body, self.limits.body_bytes, self.limits.answer_within).await?,
-        };
+        let body = collect::collect(body, self.limits.body_bytes, self.limits.answer_within).await?;
         record.bytes_in = body.len() as u64;
         let collected = Collected {
             arrival,
@@ -284,13 +275,6 @@ impl Walk {
             .all(|name| !headers.contains_key(*name));
         if silent { self.limits.answer_within_short } else { self.limits.answer_within }
     }
-}
-
-/// Bytes of the request line and the headers, as far as they are known after parsing.
-fn head_bytes<B>(request: &Request<B>) -> usize {
-    let line = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    line + headers.sum::<usize>()
 }
 
 /// The Host header as sent, or the authority of an absolute target.

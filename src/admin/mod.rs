@@ -13,8 +13,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::lifecycle::{Lifecycle, Readiness};
+use crate::lifecycle::Readiness;
 use crate::telemetry::Metrics;
 
 const JSON: &str = "application/json";
@@ -39,12 +40,12 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until the hard stop: readiness must still be seen during a drain.
-pub async fn serve(listener: TcpListener, admin: Admin, lifecycle: Lifecycle) {
+/// Serves until `stop`; give it the hard token, for readiness must still be seen during a drain.
+pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = lifecycle.hard().cancelled() => return,
+            () = stop.cancelled() => return,
         };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -94,4 +95,48 @@ fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Ful
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn ask(address: SocketAddr, line: &str) -> String {
+        let mut client = TcpStream::connect(address).await.expect("it listens");
+        let request = format!("{line} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.expect("it reads");
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.expect("it answers");
+        text
+    }
+
+    #[tokio::test]
+    async fn an_operator_sees_what_is_pending_even_in_a_drain() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let (readiness, stop) = (Readiness::default(), CancellationToken::new());
+        let commits = std::sync::Arc::new(|| 3);
+        let admin = Admin { readiness: readiness.clone(), metrics: Metrics::new(), commits };
+        let server = tokio::spawn(serve(listener, admin, stop.clone()));
+
+        let guard = readiness.wait_for("ledger");
+        assert!(ask(address, "GET /live").await.starts_with("HTTP/1.1 200 OK"));
+        let pending = ask(address, "GET /ready").await;
+        assert!(pending.starts_with("HTTP/1.1 503"), "{pending}");
+        assert!(pending.ends_with(r#"{"pending":["ledger"],"ready":false}"#), "{pending}");
+        drop(guard);
+        assert!(ask(address, "GET /ready").await.starts_with("HTTP/1.1 200 OK"));
+        readiness.drain();
+        assert!(ask(address, "GET /ready").await.ends_with(r#"{"pending":["drain"],"ready":false}"#));
+        assert!(ask(address, "GET /metrics").await.contains("payferry_ledger_commits_total 3"));
+        for line in ["GET /shutdown", "POST /live"] {
+            let answer = ask(address, line).await;
+            assert!(answer.starts_with("HTTP/1.1 404") && answer.contains(r#"{"error""#), "{answer}");
+        }
+        stop.cancel();
+        server.await.expect("it stops");
+    }
 }

@@ -119,3 +119,50 @@ fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
         .write_all(text.as_bytes())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_authority_is_kept_and_the_certificate_is_new() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("it was made");
+        assert!(issue(folder.path(), &[]).expect("a first run").new_authority);
+        let before = (read("ca.pem"), read("ca.key.pem"), read("certificate.pem"), read("key.pem"));
+        let more = ["my.shop.example".to_owned(), "10.0.0.5".to_owned()];
+        let issued = issue(folder.path(), &more).expect("a second run");
+        assert!(!issued.new_authority);
+        assert_eq!(issued.names.len(), 5);
+        assert_eq!((read("ca.pem"), read("ca.key.pem")), (before.0, before.1));
+        assert_ne!(read("certificate.pem"), before.2);
+        assert_ne!(read("key.pem"), before.3);
+        for name in ["ca.key.pem", "key.pem"] {
+            let mode = fs::metadata(folder.path().join(name)).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_files_serve_tls() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        issue(folder.path(), &[]).expect("a first run");
+        let shop = crate::config::ShopSection {
+            https: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
+            certificate_file: Some(folder.path().join("certificate.pem")),
+            key_file: Some(folder.path().join("key.pem")),
+            ..crate::config::ShopSection::default()
+        };
+        let limits = crate::edge::ConnectionLimits {
+            head_bytes: 1024,
+            headers: 10,
+            header_timeout: std::time::Duration::from_secs(1),
+            idle_timeout: std::time::Duration::from_secs(1),
+        };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let _inside = runtime.enter();
+        assert!(crate::edge::Listeners::bind(&shop, limits).is_ok());
+    }
+}

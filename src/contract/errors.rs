@@ -37,6 +37,10 @@ macro_rules! error_codes {
 error_codes! {
     /// The request is not HTTP that payferry reads.
     MalformedRequest = "malformed_request",
+    /// The request line and headers are larger than the limit.
+    HeadTooLarge = "head_too_large",
+    /// The request line and headers did not arrive in time.
+    HeadTimeout = "head_timeout",
     /// The body is larger than the limit.
     BodyTooLarge = "body_too_large",
     /// The body is not JSON.

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{ConnectionLimits, converse};
-use super::{Arrival, EdgeError, tls};
+use super::{Arrival, EdgeError, Witness, tls};
 use crate::config::ShopSection;
 use crate::lifecycle::Lifecycle;
 
@@ -71,7 +71,10 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, EdgeError
 }
 
 /// Serves all listeners until the drain; each request goes to `handler`.
-pub fn serve<H, F, B>(listeners: Listeners, lifecycle: &Lifecycle, handler: H)
+///
+/// The drain closes the listeners first; a request under way is answered and its connection
+/// closed. The hard token drops every connection.
+pub fn serve<H, F, B>(listeners: Listeners, witness: &Witness, lifecycle: &Lifecycle, handler: H)
 where
     H: Fn(Arrival, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -85,16 +88,19 @@ where
             tls: tls.map(TlsAcceptor::from),
             limits: limits.clone(),
             permits: Arc::clone(&permits),
+            witness: witness.clone(),
             lifecycle: lifecycle.clone(),
         };
         lifecycle.spawn("listener", accept(listener, acceptor, handler.clone()));
     }
 }
 
+#[derive(Clone)]
 struct Acceptor {
     tls: Option<TlsAcceptor>,
     limits: ConnectionLimits,
     permits: Arc<Semaphore>,
+    witness: Witness,
     lifecycle: Lifecycle,
 }
 
@@ -121,12 +127,12 @@ where
                 continue;
             }
         };
-        let (tls, limits, lifecycle) =
-            (acceptor.tls.clone(), acceptor.limits.clone(), acceptor.lifecycle.clone());
-        let handler = handler.clone();
+        let (one, handler) = (acceptor.clone(), handler.clone());
+        let counted = acceptor.witness.metrics.connection();
         acceptor.lifecycle.tasks().spawn(async move {
-            let _permit = permit;
-            greet(stream, peer, tls, &limits, &lifecycle, handler).await;
+            let _held = (permit, counted);
+            let hard = one.lifecycle.hard().clone();
+            hard.run_until_cancelled(one.greet(stream, peer, handler)).await;
         });
     }
 }
@@ -136,28 +142,25 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// The handshake, where there is one, in the connection's own task and under its own timer.
-async fn greet<H, F, B>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    limits: &ConnectionLimits,
-    lifecycle: &Lifecycle,
-    handler: H,
-) where
-    H: Fn(Arrival, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let _ = stream.set_nodelay(true);
-    let arrival = Arrival { tls: tls.is_some(), peer };
-    match tls {
-        None => converse(stream, arrival, limits, lifecycle, handler).await,
-        Some(tls) => match tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
-            Ok(Ok(stream)) => converse(stream, arrival, limits, lifecycle, handler).await,
-            Ok(Err(error)) => tracing::info!(%peer, %error, "tls_handshake_failed"),
-            Err(_) => tracing::info!(%peer, "tls_handshake_timed_out"),
-        },
+impl Acceptor {
+    /// The handshake, where there is one, in the connection's own task and under its own timer.
+    async fn greet<H, F, B>(self, stream: TcpStream, peer: SocketAddr, handler: H)
+    where
+        H: Fn(Arrival, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let _ = stream.set_nodelay(true);
+        let Self { tls, limits, witness, lifecycle, .. } = self;
+        let arrival = Arrival { tls: tls.is_some(), peer };
+        match tls {
+            None => converse(stream, arrival, &limits, witness, &lifecycle, handler).await,
+            Some(tls) => match tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
+                Ok(Ok(stream)) => converse(stream, arrival, &limits, witness, &lifecycle, handler).await,
+                Ok(Err(error)) => tracing::info!(%peer, %error, "tls_handshake_failed"),
+                Err(_) => tracing::info!(%peer, "tls_handshake_timed_out"),
+            },
+        }
     }
 }

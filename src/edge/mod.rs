@@ -1,8 +1,14 @@
 //! The edge: listeners, TLS and connections towards shops. HTTP/1.1 only.
+//!
+//! Between the socket and hyper stands a stream of payferry's own ([`framing`], [`guarded`]):
+//! every limit is answered in BitPay's shape, and some habits of old clients are met.
 
+mod chunks;
 mod connection;
+mod framing;
+mod guarded;
+mod head;
 mod listener;
-mod rescue;
 mod tls;
 
 use std::net::SocketAddr;
@@ -11,6 +17,8 @@ pub use connection::ConnectionLimits;
 pub use listener::{Listeners, serve};
 pub use tls::TlsError;
 
+use crate::telemetry::Metrics;
+
 /// Where a request came in.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
@@ -18,6 +26,17 @@ pub struct Arrival {
     pub tls: bool,
     /// Who asks.
     pub peer: SocketAddr,
+}
+
+/// Where the edge takes its time and its randomness from, and where it counts.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    /// Counters.
+    pub metrics: Metrics,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> i64,
+    /// Fills with random bytes.
+    pub random: fn(&mut [u8]),
 }
 
 /// Why the edge cannot start.

@@ -8,9 +8,6 @@ use crate::contract::{Endpoint, ErrorCode, Found, Generation};
 /// Why a request is no call that payferry carries out.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum RouteError {
-    /// More than the limit; hyper's own limit is coarser (it looks only when its buffer is full).
-    #[error("the request head is longer than the limit")]
-    HeadTooLong,
     /// BitPay has it, payferry does not.
     #[error("{} {} is not offered: {}", .0.method, .0.path, .0.refuse.as_deref().unwrap_or_default())]
     NotOffered(&'static Row),
@@ -27,7 +24,6 @@ impl RouteError {
     #[must_use]
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::HeadTooLong => ErrorCode::MalformedRequest,
             Self::NotOffered(_) => ErrorCode::EndpointNotOffered,
             Self::OtherMethod(_) => ErrorCode::MethodNotAllowed,
             Self::Unknown(_) => ErrorCode::EndpointUnknown,
@@ -38,7 +34,6 @@ impl RouteError {
     #[must_use]
     pub fn generation(self) -> Generation {
         match self {
-            Self::HeadTooLong => Generation::V2,
             Self::NotOffered(row) => row.generation,
             Self::OtherMethod(generation) | Self::Unknown(generation) => generation,
         }
