@@ -1,0 +1,75 @@
+"""The private machine of the proof: its names, and the payferry that runs on it."""
+import json
+import pathlib
+import signal
+import subprocess
+import time
+
+READY_WITHIN = 60
+STORE = "demo"
+
+
+def run(*command, **more):
+    """Runs a command to its end and gives what it printed; an error carries all it said."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, **more)
+    if done.returncode != 0:
+        raise RuntimeError(f"{pathlib.Path(command[0]).name} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def swap_names(folder):
+    """Brings loopback up and gives BitPay's names to it, for this namespace only."""
+    run("ip", "link", "set", "lo", "up")
+    hosts = folder / "hosts"
+    hosts.write_text("127.0.0.1 localhost bitpay.com www.bitpay.com test.bitpay.com\n")
+    run("mount", "--bind", hosts, "/etc/hosts")
+
+
+class Payferry:
+    """`payferry demo` at two fixed addresses, with its sandbox."""
+
+    def __init__(self, program, folder, http, https):
+        folder.mkdir()
+        self.program, self.log = program, folder / "payferry.log"
+        ready = folder / "ready.json"
+        demo = ["demo", "--json", ready, "--http-listen", http, "--https-listen", https, "--log"]
+        # setpriv: should this runner be killed, payferry ends with it
+        command = ["setpriv", "--pdeathsig", "TERM", program, *demo]
+        command = [str(part) for part in command]
+        with self.log.open("w") as log:  # what it prints for people, secrets and all, is not its log
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+        self._wait(ready)
+        told = json.loads(ready.read_text())
+        self.ca, self.config, self.sandbox = told["ca_file"], told["config_file"], told["sandbox"]
+
+    def _wait(self, ready):
+        for _ in range(READY_WITHIN * 10):
+            if ready.exists():
+                return
+            if self.process.poll() is not None:
+                raise RuntimeError(f"payferry demo did not start:\n{self.logged()}")
+            time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"payferry demo was not ready within {READY_WITHIN} s:\n{self.logged()}")
+
+    def new_code(self):
+        """A pairing code for a shop to enter."""
+        told = run(self.program, "--config", self.config, "pairing", "new", STORE, "--json")
+        return json.loads(told)["pairing_code"]
+
+    def approve(self, code):
+        """Approves a code that a shop asked for."""
+        run(self.program, "--config", self.config, "pairing", "approve", code, "--store", STORE)
+
+    def logged(self):
+        """All that it has logged."""
+        return self.log.read_text()
+
+    def stop(self):
+        """Ends it as an operator would; gives its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise RuntimeError(f"payferry demo did not end on SIGTERM:\n{self.logged()}") from None
