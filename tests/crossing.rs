@@ -154,6 +154,22 @@ async fn a_pos_token_creates_without_a_signature_and_sees_no_buyer_data_of_reads
     assert!(read.data("buyer").is_none(), "{read:?}");
 }
 
+/// A POS token stands in public HTML: who repeats another customer's guid must not read that customer's address.
+#[tokio::test]
+async fn a_repeated_pos_create_shows_no_buyer() {
+    let stage = Stage::set().await;
+    let mut shop = stage.shop();
+    shop.pair(&stage.code_for("main", Facade::Pos).await).await;
+    let alice =
+        shop.order(&format!(r#"{PLAIN},"guid":"1795454361533","buyer":{{"email":"alice@example.com"}}"#));
+    let first = shop.send(Method::POST, "/invoices", &alice, false).await;
+    assert!(first.text.contains("alice@example.com"), "her own answer has it");
+    let bob = shop.order(&format!(r#"{PLAIN},"guid":"1795454361533""#));
+    let repeated = shop.send(Method::POST, "/invoices", &bob, false).await;
+    assert_eq!(repeated.invoice_id(), first.invoice_id());
+    assert!(!repeated.text.contains("alice@example.com") && repeated.data("buyer").is_none(), "{repeated:?}");
+}
+
 #[tokio::test]
 async fn every_call_that_is_not_offered_is_refused_in_bitpays_shape() {
     let stage = Stage::set().await;
