@@ -7,7 +7,7 @@ use super::{Credential, Facade, Ledger, LedgerError, sqlite};
 use crate::bitid::Sin;
 
 /// A code to be made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewPairing {
     /// SHA-256 of the code, hex.
     pub code_hash: String,
@@ -28,7 +28,7 @@ pub struct NewPairing {
 }
 
 /// A code as the ledger holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pairing {
     /// SHA-256 of the code, hex.
     pub code_hash: String,
@@ -48,6 +48,23 @@ pub struct Pairing {
     pub expires_at: i64,
     /// When it bound the SIN to the store; None while open.
     pub done_at: Option<i64>,
+}
+
+impl std::fmt::Debug for NewPairing {
+    /// Without the code and its hash.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewPairing").field("facade", &self.facade).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Pairing {
+    /// Without the code and its hash.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pairing")
+            .field("facade", &self.facade)
+            .field("done_at", &self.done_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long a code that ran out is still told apart from one that never was.

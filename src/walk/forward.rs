@@ -82,7 +82,7 @@ pub enum ServersError {
 }
 
 /// BTCPay's answer, whole.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UpstreamAnswer {
     /// HTTP status.
     pub status: u16,
@@ -90,6 +90,13 @@ pub struct UpstreamAnswer {
     pub content_type: String,
     /// The body, at most 4 MiB.
     pub body: Bytes,
+}
+
+impl std::fmt::Debug for UpstreamAnswer {
+    /// Without the body: it holds what buyers told.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// One BTCPay server: where it is, what it calls itself, and the connections to it.

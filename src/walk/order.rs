@@ -86,7 +86,7 @@ impl OrderError {
 }
 
 /// What the shop asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Order {
     /// Above zero, plain decimal text without needless zeros.
     pub price: String,
@@ -96,6 +96,16 @@ pub struct Order {
     pub words: Object,
     /// The whole request, for members that only the upstream request needs.
     pub request: Object,
+}
+
+impl std::fmt::Debug for Order {
+    /// Without what the buyer told and the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("price", &self.price)
+            .field("currency", &self.currency)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Order {
