@@ -62,11 +62,15 @@ impl Rooms {
     /// # Errors
     /// Each with what to do.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_counted(config, Metrics::new()).await
+    }
+
+    async fn open_counted(config: &Config, metrics: Metrics) -> anyhow::Result<Self> {
         let secrets = Arc::new(MasterSecret::load(&config.secrets.master_secret_file)?);
         let path = &config.ledger.path;
         let ledger = Ledger::open(path).await.with_context(|| format!("ledger {}", path.display()))?;
         let servers = Servers::new(&config.btcpay)?;
-        let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets)));
+        let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), metrics));
         Ok(Self { ledger, secrets, upstream })
     }
 }
@@ -85,8 +89,8 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         idle_timeout: config.shop.idle_timeout(),
     };
     let listeners = Listeners::bind(&config.shop, limits)?;
-    let rooms = Rooms::open(config).await?;
     let metrics = Metrics::new();
+    let rooms = Rooms::open_counted(config, metrics.clone()).await?;
     let addresses = Addresses {
         http: listeners.http(),
         https: listeners.https(),
@@ -130,6 +134,7 @@ async fn walk(
         random,
         reads_on: Duration::from_millis(config.limits.create_reads_on_ms),
         quiet_ms: i64::try_from(config.limits.create_quiet_ms).unwrap_or(i64::MAX),
+        most: config.limits.creates_under_way,
     });
     Ok(Walk {
         pairing: PairingDesk::new(ledger.clone(), Arc::clone(&directory), Arc::clone(&secrets), random),

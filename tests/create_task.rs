@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use payferry::app::{self, Rooms};
 use payferry::walk::create::{Commission, CreateError, Creates, CreatesParts};
+use payferry::walk::deadline::Deadline;
 use payferry::walk::order;
 use support::Stage;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,7 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         random: panics_once_in_the_task,
         reads_on: Duration::from_secs(5),
         quiet_ms: 0,
+        most: 1,
     });
     let request = order::parse(br#"{"price":10,"currency":"EUR","guid":"g-1"}"#).unwrap();
     let commission = Commission {
@@ -45,8 +47,8 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         host: String::new(),
         agent: String::new(),
     };
-    let lost = creates.make(commission.clone(), Duration::from_secs(5)).await;
+    let lost = creates.make(commission.clone(), Deadline::within(Duration::from_secs(5))).await;
     assert!(matches!(lost, Err(CreateError::Lost)), "{lost:?}");
-    let made = creates.make(commission, Duration::from_secs(5)).await.unwrap();
+    let made = creates.make(commission, Deadline::within(Duration::from_secs(5))).await.unwrap();
     assert_eq!(stage.invoices()[0].id, made.facts.id);
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use payferry::sandbox::{Fault, Matching, Outage};
 use support::{Answer, Stage, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const QUICK: &str = "[limits]\nanswer_deadline_ms = 700\nanswer_deadline_short_ms = 700\n";
 const ORDER: &str = r#""price":10,"currency":"EUR","orderId":"o-1","guid":"g-1""#;
@@ -189,4 +191,63 @@ async fn orders_with_an_empty_guid_are_never_joined() {
     let order = r#""price":10,"currency":"EUR","guid":"""#;
     let (one, other) = (shop.create(order).await.invoice_id(), shop.create(order).await.invoice_id());
     assert_ne!(one, other);
+}
+
+/// A shop that sends slowly and a BTCPay that is silent share one deadline: the shop gives up at 10 s, not later.
+#[tokio::test]
+async fn a_slow_body_and_a_silent_btcpay_share_one_deadline() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 1, Fault::HangAfter(Duration::from_secs(2)));
+    let payferry = stage.payferry();
+    let body = shop.order(ORDER);
+    let signature = shop.key.sign(&format!("http://{payferry}/invoices"), body.as_bytes());
+    let head = format!(
+        "POST /invoices HTTP/1.1\r\nHost: {payferry}\r\nx-identity: {}\r\nx-signature: {signature}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        shop.key.public().to_hex(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(payferry).await.unwrap();
+    let asked = Instant::now();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("x-payferry-reason: deadline_exceeded"), "{answer}");
+    assert!(asked.elapsed() < Duration::from_millis(1100), "{:?}", asked.elapsed());
+}
+
+/// Creates outlive their shops, so connections do not bound them: the limit does.
+#[tokio::test]
+async fn more_creates_than_the_limit_are_refused_before_anything_is_written() {
+    let few = "[limits]\nanswer_deadline_ms = 400\nanswer_deadline_short_ms = 400\ncreates_under_way = 2\n";
+    let stage = Stage::set_with(few).await;
+    let shop = stage.paired_shop().await;
+    stage.sandbox.faults().next(creates(), 2, Fault::Delay(Duration::from_secs(2)));
+    for _ in 0..2 {
+        assert_clear(&shop.create(r#""price":10,"currency":"EUR""#).await, "deadline_exceeded");
+    }
+    assert_clear(&shop.create(r#""price":10,"currency":"EUR""#).await, "overloaded");
+    assert_eq!(stage.creates_upstream().len(), 2);
+    until("the two are over", || stage.invoices().len() == 2).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    shop.create(r#""price":10,"currency":"EUR""#).await.invoice_id();
+}
+
+#[tokio::test]
+async fn exchanges_with_btcpay_are_counted_by_how_they_went() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let id = shop.create(ORDER).await.invoice_id();
+    for fault in [Fault::Empty500, Fault::Page(200), Fault::Cut(200)] {
+        stage.sandbox.faults().next(Matching::on("GET", "/invoices/"), 1, fault);
+        shop.read(&id).await;
+    }
+    let metrics = stage.metrics().await;
+    for result in ["answered", "failed", "nonsense", "cut"] {
+        let line = format!("payferry_upstream_requests_total{{server=\"sandbox\",result=\"{result}\"}} 1\n");
+        assert!(metrics.contains(&line), "{line} {metrics}");
+    }
 }

@@ -25,6 +25,8 @@ pub struct LimitsSection {
     /// Milliseconds for which a create of unknown outcome must be nowhere at BTCPay before a repeat of the
     /// shop may send it again. BTCPay 2.4.1 was up to 10 s behind after its database had been away.
     pub create_quiet_ms: u64,
+    /// Most creates under way, those included that go on after their shop has gone.
+    pub creates_under_way: usize,
     /// Seconds that a drain waits for requests in flight.
     pub drain_seconds: u64,
 }
@@ -39,6 +41,7 @@ impl Default for LimitsSection {
             answer_deadline_short_ms: default_answer_deadline_short_ms(),
             create_reads_on_ms: default_create_reads_on_ms(),
             create_quiet_ms: default_create_quiet_ms(),
+            creates_under_way: default_creates_under_way(),
             drain_seconds: default_drain_seconds(),
         }
     }
@@ -60,6 +63,7 @@ impl LimitsSection {
             ("answer_deadline_short_ms", self.answer_deadline_short_ms, 100, self.answer_deadline_ms),
             ("create_reads_on_ms", self.create_reads_on_ms, self.answer_deadline_ms, 3_600_000),
             ("create_quiet_ms", self.create_quiet_ms, 0, 600_000),
+            ("creates_under_way", self.creates_under_way as u64, 1, 1 << 20),
             ("drain_seconds", self.drain_seconds, 1, 3600),
         ];
         for (key, value, least, most) in within {
@@ -98,6 +102,10 @@ fn default_create_reads_on_ms() -> u64 {
 
 fn default_create_quiet_ms() -> u64 {
     12_000
+}
+
+fn default_creates_under_way() -> usize {
+    512
 }
 
 fn default_drain_seconds() -> u64 {

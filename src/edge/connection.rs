@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,10 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::guarded::{Guarded, Shared};
 use super::{Arrival, Witness};
-use crate::contract::{ErrorCode, Generation};
+use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{LoggedBody, RequestRecord};
-use crate::walk::answer::answer;
+use crate::walk::answer::{self, answer};
 use crate::walk::refusal::Refusal;
 
 /// Bounds of one connection.
@@ -38,7 +38,7 @@ pub struct ConnectionLimits {
 }
 
 /// An answer that the edge gives by itself.
-type OwnBody = LoggedBody<Full<Bytes>>;
+type OwnBody = LoggedBody<answer::Body>;
 
 /// Serves the connection to its end, or until the hard token.
 pub(super) async fn converse<S, H, F, B>(
@@ -111,7 +111,7 @@ impl<H> Turn<H> {
         (self.witness.random)(&mut id);
         let at_ms = (self.witness.clock)();
         let mut record = RequestRecord::new(hex::encode(id), at_ms, self.arrival.peer, self.arrival.tls);
-        let refusal = Refusal { code, generation: Generation::V2, truth: truth.to_owned() };
+        let refusal = Refusal::new(code, truth.to_owned());
         let response = answer(Err(refusal), &mut record);
         let metrics = Some(self.witness.metrics.clone());
         response.map(|body| LoggedBody::new(body, record, self.witness.clock, metrics))

@@ -118,7 +118,7 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
     /// What is asked for.
-    pub endpoint: &'a Endpoint,
+    pub endpoint: Endpoint,
     /// URL as it arrived.
     pub url: ReceivedUrl<'a>,
     /// Headers as they arrived.

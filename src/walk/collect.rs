@@ -1,11 +1,10 @@
 //! Collects a request's body, bounded: a signature covers all of it, and its header came first.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::deadline::Deadline;
 use crate::contract::ErrorCode;
 
 /// Why there is no body.
@@ -37,7 +36,7 @@ impl CollectError {
 ///
 /// # Errors
 /// [`CollectError`]; an announced length beyond the limit is refused before a byte is read.
-pub async fn collect<B>(body: B, limit: usize, within: Duration) -> Result<Bytes, CollectError>
+pub async fn collect<B>(body: B, limit: usize, deadline: Deadline) -> Result<Bytes, CollectError>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -45,7 +44,7 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLong);
     }
-    let Ok(whole) = tokio::time::timeout(within, Limited::new(body, limit).collect()).await else {
+    let Ok(whole) = deadline.bound(Limited::new(body, limit).collect()).await else {
         return Err(CollectError::TooSlow);
     };
     match whole {

@@ -3,6 +3,7 @@
 use super::authenticate::AuthenticateError;
 use super::collect::CollectError;
 use super::create::CreateError;
+use super::deadline::Passed;
 use super::facts::FactsError;
 use super::order::OrderError;
 use super::resolve::ResolveError;
@@ -18,19 +19,35 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// Which generation's error body the shop reads.
     pub generation: Generation,
+    /// Stands in the text of rows that have a place for it; nothing secret.
+    pub detail: Option<String>,
     /// What happened, for the log; holds no secret and nothing that the shop sent.
     pub truth: String,
 }
 
-impl From<RouteError> for Refusal {
-    fn from(error: RouteError) -> Self {
-        Self { code: error.code(), generation: error.generation(), truth: error.to_string() }
+impl Refusal {
+    /// A refusal in the newer generation's body; [`Refusal::for_generation`] sets the other.
+    #[must_use]
+    pub fn new(code: ErrorCode, truth: String) -> Self {
+        Self { code, generation: Generation::V2, detail: None, truth }
+    }
+
+    /// The same for the generation that the shop speaks.
+    #[must_use]
+    pub fn for_generation(self, generation: Generation) -> Self {
+        Self { generation, ..self }
     }
 }
 
 impl From<FactsError> for Refusal {
     fn from(error: FactsError) -> Self {
-        Self { code: ErrorCode::UpstreamNotJson, generation: Generation::V2, truth: error.to_string() }
+        Self::new(ErrorCode::UpstreamNotJson, error.to_string())
+    }
+}
+
+impl From<Passed> for Refusal {
+    fn from(passed: Passed) -> Self {
+        Self::new(ErrorCode::DeadlineExceeded, passed.to_string())
     }
 }
 
@@ -38,13 +55,14 @@ macro_rules! refusal_from {
     ($($step:ty),+) => {$(
         impl From<$step> for Refusal {
             fn from(error: $step) -> Self {
-                Self { code: error.code(), generation: Generation::V2, truth: error.to_string() }
+                Self::new(error.code(), error.to_string())
             }
         }
     )+};
 }
 
 refusal_from!(
+    RouteError,
     CollectError,
     AuthenticateError,
     ResolveError,

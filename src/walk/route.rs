@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::contract::endpoints::{self, Row};
-use crate::contract::{Endpoint, ErrorCode, Found, Generation};
+use crate::contract::{Endpoint, ErrorCode, Found};
 
 /// Why a request is no call that payferry carries out.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -13,10 +13,10 @@ pub enum RouteError {
     NotOffered(&'static Row),
     /// BitPay has the path, with another method.
     #[error("no such method on this path")]
-    OtherMethod(Generation),
+    OtherMethod,
     /// BitPay has no such path.
     #[error("no path of BitPay's API")]
-    Unknown(Generation),
+    Unknown,
 }
 
 impl RouteError {
@@ -25,17 +25,8 @@ impl RouteError {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::NotOffered(_) => ErrorCode::EndpointNotOffered,
-            Self::OtherMethod(_) => ErrorCode::MethodNotAllowed,
-            Self::Unknown(_) => ErrorCode::EndpointUnknown,
-        }
-    }
-
-    /// Which generation's error body the shop reads.
-    #[must_use]
-    pub fn generation(self) -> Generation {
-        match self {
-            Self::NotOffered(row) => row.generation,
-            Self::OtherMethod(generation) | Self::Unknown(generation) => generation,
+            Self::OtherMethod => ErrorCode::MethodNotAllowed,
+            Self::Unknown => ErrorCode::EndpointUnknown,
         }
     }
 }
@@ -63,12 +54,11 @@ pub struct Routed {
 pub fn route(method: &Method, path: &str) -> Routed {
     let found = endpoints::find(method.as_str(), path);
     let label = found.label();
-    let generation = Generation::of_path(path);
     let route = match found {
         Found::Served(endpoint, params) => Ok(Route { endpoint, id: params.id.unwrap_or_default() }),
         Found::Refused(row) => Err(RouteError::NotOffered(row)),
-        Found::MethodNotAllowed => Err(RouteError::OtherMethod(generation)),
-        Found::Unknown => Err(RouteError::Unknown(generation)),
+        Found::MethodNotAllowed => Err(RouteError::OtherMethod),
+        Found::Unknown => Err(RouteError::Unknown),
     };
     Routed { label, route }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::forward::{ForwardError, Servers, UpstreamAnswer};
-use super::to_btcpay::{self, StoreAuth};
+use super::forward::{ForwardError, Server, Servers, UpstreamAnswer};
+use super::to_btcpay::{self, StoreAuth, UpstreamRequest};
 use super::understand::{Misunderstood, understand};
 use crate::contract::ErrorCode;
 use crate::json::{Object, Value};
 use crate::ledger::{Store, StoreCredentials};
 use crate::secrets::MasterSecret;
+use crate::telemetry::{Metrics, UpstreamResult};
 
 /// Why a call at BTCPay gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,14 +49,15 @@ impl UpstreamError {
 pub struct Upstream {
     servers: Servers,
     secrets: Arc<MasterSecret>,
+    metrics: Metrics,
     keys: Mutex<HashMap<(String, u32), Arc<StoreAuth>>>,
 }
 
 impl Upstream {
     /// Ready; no connection is opened yet.
     #[must_use]
-    pub fn new(servers: Servers, secrets: Arc<MasterSecret>) -> Self {
-        Self { servers, secrets, keys: Mutex::default() }
+    pub fn new(servers: Servers, secrets: Arc<MasterSecret>, metrics: Metrics) -> Self {
+        Self { servers, secrets, metrics, keys: Mutex::default() }
     }
 
     /// `POST /invoices`: the raw answer, because what follows depends on how it failed.
@@ -131,7 +133,7 @@ impl Upstream {
         body.push("label", format!("payferry: {}", store.name));
         body.push("facade", "merchant");
         let request = to_btcpay::unsigned(&server.address, Method::POST, "/tokens", &body);
-        Ok(understand(&server.send(request, within).await?)?)
+        Ok(understand(&self.send(server, &store.server, request, within).await?)?)
     }
 
     /// The page on which the owner approves a pairing code.
@@ -155,7 +157,19 @@ impl Upstream {
         let auth = self.auth(store)?;
         let server = self.servers.get(&store.server)?;
         let request = to_btcpay::sign(&server.address, &auth, method, target, body);
-        Ok(server.send(request, within).await?)
+        Ok(self.send(server, &store.server, request, within).await?)
+    }
+
+    async fn send(
+        &self,
+        server: &Server,
+        name: &str,
+        request: UpstreamRequest,
+        within: Duration,
+    ) -> Result<UpstreamAnswer, ForwardError> {
+        let answer = server.send(request, within).await;
+        self.metrics.upstream(name, result(&answer));
+        answer
     }
 
     fn auth(&self, store: &Store) -> Result<Arc<StoreAuth>, UpstreamError> {
@@ -168,6 +182,24 @@ impl Upstream {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let derive = || Arc::new(StoreAuth::Key(self.secrets.store_key(&store.id, store.epoch)));
         Ok(Arc::clone(keys.entry((store.id.clone(), store.epoch)).or_insert_with(derive)))
+    }
+}
+
+/// As it is counted.
+fn result(answer: &Result<UpstreamAnswer, ForwardError>) -> UpstreamResult {
+    match answer {
+        Ok(answer) if answer.status < 400 && !answer.content_type.starts_with("application/json") => {
+            UpstreamResult::Nonsense
+        }
+        Ok(answer) if answer.status < 400 => UpstreamResult::Answered,
+        Ok(answer) if answer.status < 500 => UpstreamResult::Refused,
+        Ok(_) => UpstreamResult::Failed,
+        Err(ForwardError::TimedOut) => UpstreamResult::TimedOut,
+        Err(ForwardError::Cut) => UpstreamResult::Cut,
+        Err(ForwardError::TooLong) => UpstreamResult::Nonsense,
+        Err(ForwardError::Unreachable | ForwardError::ServerUnknown | ForwardError::NotWritable) => {
+            UpstreamResult::Unreachable
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Stage {
     pub config_file: PathBuf,
     shops: AtomicU8,
     payferry: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 impl Stage {
@@ -60,7 +61,8 @@ impl Stage {
     }
 
     async fn with_payferry(mut self) -> Self {
-        self.payferry = app::start(&self.config(), &self.lifecycle).await.unwrap().http;
+        let addresses = app::start(&self.config(), &self.lifecycle).await.unwrap();
+        (self.payferry, self.admin) = (addresses.http, Some(addresses.admin));
         self
     }
 
@@ -82,7 +84,8 @@ impl Stage {
         std::fs::write(&config_file, text).unwrap();
         let payferry = http.parse().ok();
         let (lifecycle, shops) = (Lifecycle::new(), AtomicU8::new(1));
-        let stage = Self { folder, sandbox, btcpay, closing, lifecycle, config_file, shops, payferry };
+        let stage =
+            Self { folder, sandbox, btcpay, closing, lifecycle, config_file, shops, payferry, admin: None };
         stage.add_store("main").await;
         stage
     }
@@ -98,6 +101,12 @@ impl Stage {
     /// Where shops find payferry.
     pub fn payferry(&self) -> SocketAddr {
         self.payferry.expect("payferry listens on HTTP")
+    }
+
+    /// What `/metrics` of the payferry in this process says.
+    pub async fn metrics(&self) -> String {
+        let shop = Shop::new(self.admin.expect("payferry was started"), [1; 32]);
+        shop.send(http::Method::GET, "/metrics", "", false).await.text
     }
 
     pub async fn ledger(&self) -> Ledger {

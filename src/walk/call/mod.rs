@@ -1,0 +1,91 @@
+//! The calls of BitPay's API, one file each: which steps they take, in which order.
+
+mod create_invoice;
+mod create_token;
+mod list_tokens;
+mod read_invoice;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::answer::Reply;
+use super::authenticate::{AuthenticateError, Caller, Presented};
+use super::deadline::Deadline;
+use super::observe::Witness;
+use super::refusal::Refusal;
+use super::route::Route;
+use super::{Arrival, Walk};
+use crate::bitid::ReceivedUrl;
+use crate::contract::Endpoint;
+use crate::json::Value;
+use crate::telemetry::RequestRecord;
+
+/// A request whose body is whole.
+pub(super) struct Collected {
+    pub(super) arrival: Arrival,
+    pub(super) headers: HeaderMap,
+    /// Host header, or the authority of an absolute target.
+    pub(super) host: String,
+    /// Path and query, as sent.
+    pub(super) target: String,
+    /// How the shop's software names itself.
+    pub(super) agent: String,
+    pub(super) body: Bytes,
+    /// The body as JSON, where it is an object.
+    pub(super) json: Option<Value>,
+}
+
+impl Collected {
+    /// The request as far as it matters for its sender.
+    pub(super) fn presented<'a>(&'a self, endpoint: Endpoint, url_ports: &'a [u16]) -> Presented<'a> {
+        Presented {
+            endpoint,
+            url: ReceivedUrl {
+                tls: self.arrival.tls,
+                host: &self.host,
+                target: &self.target,
+                ports: url_ports,
+            },
+            headers: &self.headers,
+            body: &self.body,
+            json: self.json.as_ref(),
+        }
+    }
+}
+
+/// One call on its way.
+pub(super) struct Call<'a> {
+    pub(super) walk: &'a Walk,
+    pub(super) route: &'a Route,
+    pub(super) request: &'a Collected,
+    pub(super) deadline: Deadline,
+    pub(super) record: &'a mut RequestRecord,
+}
+
+impl Call<'_> {
+    /// Carries the call out for whoever asks.
+    pub(super) async fn carry_out(mut self, caller: Caller) -> Result<Reply, Refusal> {
+        match (self.route.endpoint, caller) {
+            (Endpoint::CreateToken, _) => create_token::create_token(&self).await,
+            (Endpoint::ListTokens, Caller::Key(entries)) => Ok(list_tokens::list_tokens(&mut self, &entries)),
+            (Endpoint::CreateInvoice, Caller::Shop(shop)) => {
+                create_invoice::create_invoice(&mut self, shop).await
+            }
+            (Endpoint::ReadInvoice, caller) => read_invoice::read_invoice(&mut self, &caller).await,
+            (Endpoint::ListTokens | Endpoint::CreateInvoice, _) => {
+                Err(AuthenticateError::CredentialMissing.into())
+            }
+        }
+    }
+
+    /// Who was answered, for the divergence events.
+    fn witness<'a>(&'a self, store: &'a str) -> Witness<'a> {
+        let Walk { told, metrics, .. } = self.walk;
+        Witness { store, agent: &self.request.agent, told, metrics }
+    }
+
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64 {
+        (self.walk.clock)()
+    }
+}

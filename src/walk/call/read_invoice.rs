@@ -1,0 +1,32 @@
+//! `GET /invoices/:id`, signed, by POS token or bare.
+
+use super::Call;
+use crate::walk::answer::Reply;
+use crate::walk::authenticate::Caller;
+use crate::walk::create::{CreateError, open_words};
+use crate::walk::facts::Facts;
+use crate::walk::observe;
+use crate::walk::refusal::Refusal;
+use crate::walk::render::{self, Invoice};
+use crate::walk::resolve::resolve;
+
+pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result<Reply, Refusal> {
+    let (walk, id) = (call.walk, &call.route.id);
+    call.record.invoice = Some(id.clone());
+    let found = call.deadline.bound(resolve(caller, id, &walk.ledger, &walk.directory)).await??;
+    let store = &found.store;
+    call.record.store = Some(store.name.clone());
+    let asked_at = call.now_ms();
+    let answer = walk.upstream.read_invoice(store, id, call.deadline.left()).await;
+    call.record.upstream_ms = Some(call.now_ms() - asked_at);
+    let answer = answer?;
+    call.record.divergences = observe::observe_read(&answer, &call.witness(&store.name));
+    let facts = Facts::of_answer(&answer)?;
+    let words = match &found.row {
+        Some(row) => Some(open_words(&walk.secrets, row).ok_or(CreateError::Sealed)?),
+        None => None,
+    };
+    let token = walk.secrets.invoice_token(&store.id, &facts.id);
+    let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token };
+    Ok(render::render(&invoice, found.audience).into())
+}
