@@ -13,6 +13,7 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 
+use super::voice::Voice;
 use crate::app::now_ms;
 
 /// The names that shops know BitPay by.
@@ -39,18 +40,28 @@ pub(super) struct CaArgs {
     /// A further name or IP address for the certificate.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
+    /// For machines: one JSON object with the files and the names in the certificate.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &CaArgs) -> anyhow::Result<ExitCode> {
     let issued = issue(&args.out, &args.names)?;
-    println!("{} {}", if issued.new_authority { "Made" } else { "Kept" }, args.out.join("ca.pem").display());
-    println!(
-        "Made {} and key.pem for {}",
-        args.out.join("certificate.pem").display(),
-        issued.names.join(", ")
-    );
-    println!();
-    println!("{WHERE}");
+    let [authority, certificate, key] =
+        ["ca.pem", "certificate.pem", "key.pem"].map(|name| args.out.join(name));
+    let voice = Voice::new(args.json);
+    let made = if issued.new_authority { "Made" } else { "Kept" };
+    voice.say(format_args!("{made} {}", authority.display()));
+    let names = issued.names.join(", ");
+    voice.say(format_args!("Made {} and key.pem for {names}\n", certificate.display()));
+    voice.say(WHERE);
+    voice.answer(&serde_json::json!({
+        "ca_file": authority,
+        "certificate_file": certificate,
+        "key_file": key,
+        "names": issued.names,
+        "new_authority": issued.new_authority,
+    }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::demo_shop::DemoShop;
@@ -31,7 +32,7 @@ pub(super) struct DemoArgs {
     /// Stop after the purchase instead of waiting for Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// Write addresses and a pairing code as JSON, in one piece, when all is ready.
+    /// Write addresses, a pairing code and a POS token as JSON, in one piece, when all is ready.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Where plain HTTP listens; a free port of its own without it.
@@ -79,7 +80,13 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     if args.once {
         lifecycle.drain();
     } else {
-        let ready = Ready { addresses, sandbox_url, config_file, code: code("your shop").await? };
+        let pos_code = new_code(&rooms.ledger, &store, Facade::Pos, None, now_ms(), random).await?;
+        let demo_store = DemoStore {
+            name: STORE,
+            pairing_code: code("your shop").await?,
+            pos_token: DemoShop::pos_token(http, new_secret(), &pos_code).await?,
+        };
+        let ready = Ready { addresses, sandbox_url, config_file, store: demo_store };
         ready.print();
         if let Some(file) = &args.json {
             ready.write(file)?;
@@ -92,9 +99,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 
 fn write_config(folder: &Path, args: &DemoArgs, sandbox_url: &str) -> anyhow::Result<PathBuf> {
     super::ca::issue(&folder.join("tls"), &["127.0.0.1".to_owned(), "localhost".to_owned()])?;
-    let mut secret = [0; 32];
-    random(&mut secret);
-    MasterSecret::create(&folder.join("master.secret"), secret)?;
+    MasterSecret::create(&folder.join("master.secret"), new_secret())?;
     let text = format!(
         "[shop]\nhttp = \"{}\"\nhttps = \"{}\"\n\
          certificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"\n\n\
@@ -129,10 +134,8 @@ async fn prepare(config: &Config, sandbox: &Sandbox) -> anyhow::Result<Store> {
 
 /// A shop that was written for bitpay.com buys; each step shows what it sent, what BTCPay was sent, what it got.
 async fn purchase(sandbox: &Sandbox, payferry: SocketAddr, code: &str) -> anyhow::Result<()> {
-    let mut secret = [0; 32];
-    random(&mut secret);
     let journal = sandbox.clone();
-    let shop = DemoShop::new(payferry, secret, Box::new(move || show_upstream(&journal)))?;
+    let shop = DemoShop::new(payferry, new_secret(), Box::new(move || show_upstream(&journal)))?;
     println!("\n== 1. The shop pairs: it enters the code that the operator gave it");
     let token = shop.pair(code).await?;
     println!("\n== 2. The shop makes an invoice, signed with its own key");
@@ -142,6 +145,12 @@ async fn purchase(sandbox: &Sandbox, payferry: SocketAddr, code: &str) -> anyhow
     println!("\n== 4. Another part of the shop reads it without any credential: no buyer data, no token");
     shop.read(&invoice, None).await?;
     Ok(())
+}
+
+fn new_secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    random(&mut secret);
+    secret
 }
 
 fn show_upstream(sandbox: &Sandbox) {
@@ -164,7 +173,17 @@ struct Ready {
     addresses: Addresses,
     sandbox_url: String,
     config_file: PathBuf,
-    code: String,
+    store: DemoStore,
+}
+
+/// What a shop of your own can begin with; one member for each kind of credential that payferry gives out.
+#[derive(Serialize)]
+struct DemoStore {
+    name: &'static str,
+    /// Works once.
+    pairing_code: String,
+    /// Works at once.
+    pos_token: String,
 }
 
 impl Ready {
@@ -177,8 +196,9 @@ impl Ready {
         }
         println!(
             "  pairing code      {}   (works once; more: payferry --config {folder}/payferry.toml pairing new {STORE})",
-            self.code
+            self.store.pairing_code
         );
+        println!("  POS token         {}   (creates and public reads, no signature)", self.store.pos_token);
         println!("  metrics           http://{}/metrics", self.addresses.admin);
         println!("  BTCPay look-alike {}", self.sandbox_url);
     }
@@ -194,7 +214,7 @@ impl Ready {
             "config_file": self.config_file,
             "admin": format!("http://{}", self.addresses.admin),
             "sandbox": self.sandbox_url,
-            "stores": [{ "name": STORE, "pairing_code": self.code }],
+            "stores": [&self.store],
         });
         let beside = file.with_extension("tmp");
         fs::write(&beside, ready.to_string()).with_context(|| format!("{}", beside.display()))?;

@@ -20,8 +20,8 @@ pub(super) struct DemoShop {
     base: String,
     key: SecretKey,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// Shows what BTCPay was sent, between a request and its answer.
-    upstream: Box<dyn Fn() + Send + Sync>,
+    /// Shows what BTCPay was sent, between a request and its answer; None shows nothing at all.
+    upstream: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl DemoShop {
@@ -29,6 +29,23 @@ impl DemoShop {
         payferry: SocketAddr,
         secret: [u8; 32],
         upstream: Box<dyn Fn() + Send + Sync>,
+    ) -> anyhow::Result<Self> {
+        Self::with(payferry, secret, Some(upstream))
+    }
+
+    /// Pairs a shop that nobody watches with a POS code; its token.
+    pub(super) async fn pos_token(
+        payferry: SocketAddr,
+        secret: [u8; 32],
+        code: &str,
+    ) -> anyhow::Result<String> {
+        Self::with(payferry, secret, None)?.pair(code).await
+    }
+
+    fn with(
+        payferry: SocketAddr,
+        secret: [u8; 32],
+        upstream: Option<Box<dyn Fn() + Send + Sync>>,
     ) -> anyhow::Result<Self> {
         let client = Client::builder(TokioExecutor::new()).build_http();
         Ok(Self { base: format!("http://{payferry}"), key: SecretKey::from_bytes(secret)?, client, upstream })
@@ -81,10 +98,7 @@ impl DemoShop {
     ) -> anyhow::Result<Value> {
         let url = format!("{}{target}", self.base);
         let body = body.map(|body| Value::Object(body).to_string()).unwrap_or_default();
-        println!("  shop    {method} {}{}", shorten(target), if sign { "   (signed)" } else { "" });
-        if !body.is_empty() {
-            println!("          {}", shorten(&body));
-        }
+        self.show_request(&method, target, &body, sign);
         let mut request =
             Request::builder().method(method).uri(&url).header("content-type", "application/json");
         request = request.header("x-accept-version", "2.0.0").header("user-agent", "demo-shop");
@@ -96,13 +110,25 @@ impl DemoShop {
         let answer = self.client.request(request.body(Full::from(body))?).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        (self.upstream)();
-        println!("  shop    got {status}");
-        println!("          {}", shorten(&String::from_utf8_lossy(&body)));
+        if let Some(upstream) = &self.upstream {
+            upstream();
+            println!("  shop    got {status}");
+            println!("          {}", shorten(&String::from_utf8_lossy(&body)));
+        }
         if !status.is_success() {
             bail!("the purchase failed: {status}");
         }
         Ok(json::parse(&body)?)
+    }
+
+    fn show_request(&self, method: &Method, target: &str, body: &str, signed: bool) {
+        if self.upstream.is_none() {
+            return;
+        }
+        println!("  shop    {method} {}{}", shorten(target), if signed { "   (signed)" } else { "" });
+        if !body.is_empty() {
+            println!("          {}", shorten(body));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::voice::Voice;
 use crate::app::random;
 use crate::config::PublicUrl;
 use crate::secrets::MasterSecret;
@@ -22,6 +23,9 @@ pub(super) struct InitArgs {
     /// Folder for the ledger and the master secret.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+    /// For machines: one JSON object with the files' names.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(config: &Path, args: &InitArgs) -> anyhow::Result<ExitCode> {
@@ -43,12 +47,12 @@ pub(super) fn run(config: &Path, args: &InitArgs) -> anyhow::Result<ExitCode> {
     let text = text(&url, &args.data);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(config)?;
     file.write_all(text.as_bytes())?;
-    println!("Wrote {} and {} (mode 0600).", config.display(), secret.display());
-    println!();
-    println!("Keep a copy of the master secret apart from this machine, for example on paper:");
-    println!("  it is 64 hexadecimal digits; without it every store must be paired again.");
-    println!();
-    println!("Next: payferry ca --out tls, then payferry store add NAME.");
+    let voice = Voice::new(args.json);
+    voice.say(format_args!("Wrote {} and {} (mode 0600).\n", config.display(), secret.display()));
+    voice.say("Keep a copy of the master secret apart from this machine, for example on paper:");
+    voice.say("  it is 64 hexadecimal digits; without it every store must be paired again.\n");
+    voice.say("Next: payferry ca --out tls, then payferry store add NAME.");
+    voice.answer(&serde_json::json!({ "config_file": config, "master_secret_file": secret, "data": data }));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ mod pairing;
 mod sandbox;
 mod serve;
 mod store;
+mod voice;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::store::find;
+use super::voice::Voice;
 use crate::app::{Rooms, now_ms, random};
 use crate::config::Config;
 use crate::ledger::{Facade, Ledger, Pairing};
@@ -37,6 +38,9 @@ pub(super) enum PairingCommand {
         /// Name of the store that the shop belongs to.
         #[arg(long)]
         store: String,
+        /// For machines: one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// List the codes that are still open.
     List {
@@ -52,7 +56,9 @@ pub(super) async fn run(config: &Config, command: PairingCommand) -> anyhow::Res
         PairingCommand::New { store, facade, label, json } => {
             make(&ledger, &store, &facade, label, json).await
         }
-        PairingCommand::Approve { code, store } => bind(&ledger, &secrets, &code, &store).await,
+        PairingCommand::Approve { code, store, json } => {
+            bind(&ledger, &secrets, &code, &store, Voice::new(json)).await
+        }
         PairingCommand::List { json } => list(&ledger, json).await,
     };
     ledger.close().await;
@@ -81,10 +87,17 @@ async fn make(
     Ok(())
 }
 
-async fn bind(ledger: &Ledger, secrets: &Arc<MasterSecret>, code: &str, store: &str) -> anyhow::Result<()> {
+async fn bind(
+    ledger: &Ledger,
+    secrets: &Arc<MasterSecret>,
+    code: &str,
+    store: &str,
+    voice: Voice,
+) -> anyhow::Result<()> {
     let store = find(ledger, store).await?;
     let sin = approve(ledger, secrets, code, &store, now_ms()).await?;
-    println!("Bound {sin} to {}; its token works from now on.", store.name);
+    voice.say(format_args!("Bound {sin} to {}; its token works from now on.", store.name));
+    voice.answer(&serde_json::json!({ "store": store.name, "sin": sin.as_str() }));
     Ok(())
 }
 

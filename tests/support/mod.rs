@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "no story needs all of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+pub mod command;
 pub mod process;
 pub mod shop;
 pub mod small_disk;

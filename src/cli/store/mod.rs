@@ -1,0 +1,139 @@
+//! `payferry store add|list|pair|test`
+
+mod approval;
+mod pair;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use serde_json::json;
+
+use super::voice::Voice;
+use crate::app::{Rooms, now_ms, random};
+use crate::config::Config;
+use crate::ledger::{Ledger, LedgerError, Store};
+use crate::walk::understand::Misunderstood;
+use crate::walk::upstream::UpstreamError;
+
+const CALL_WITHIN: Duration = Duration::from_secs(15);
+
+/// What can be done with stores.
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Add a store under a name of your own.
+    Add {
+        /// Your name for it.
+        name: String,
+        /// Its BTCPay server in the configuration; not needed where there is one.
+        #[arg(long)]
+        server: Option<String>,
+        /// For machines: one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the stores.
+    List {
+        /// For machines: one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let BTCPay know payferry's key for the store.
+    ///
+    /// Without options: prints the link on which the owner approves, and waits.
+    Pair(pair::PairArgs),
+    /// Ask BTCPay whether it knows the store's key.
+    Test {
+        /// Name of the store.
+        name: String,
+        /// For machines: one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(config: &Config, command: StoreCommand) -> anyhow::Result<ExitCode> {
+    let rooms = Rooms::open(config).await?;
+    let done = match command {
+        StoreCommand::Add { name, server, json } => {
+            add(config, &rooms, &name, server, Voice::new(json)).await
+        }
+        StoreCommand::List { json } => list(&rooms.ledger, json).await,
+        StoreCommand::Pair(args) => pair::run(&rooms, &args).await,
+        StoreCommand::Test { name, json } => test(&rooms, &name, Voice::new(json)).await,
+    };
+    rooms.ledger.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// The store of that name.
+pub(super) async fn find(ledger: &Ledger, name: &str) -> anyhow::Result<Store> {
+    let store = ledger.stores().await?.into_iter().find(|store| store.name == name);
+    store.with_context(|| format!("no store is called {name}; `payferry store list` shows them"))
+}
+
+async fn add(
+    config: &Config,
+    rooms: &Rooms,
+    name: &str,
+    server: Option<String>,
+    voice: Voice,
+) -> anyhow::Result<()> {
+    let server = match server {
+        Some(server) => server,
+        None if config.btcpay.len() == 1 => config.btcpay.keys().next().cloned().unwrap_or_default(),
+        None => bail!("the configuration names {} BTCPay servers: choose with --server", config.btcpay.len()),
+    };
+    if !config.btcpay.contains_key(&server) {
+        bail!("the configuration has no [btcpay.{server}]");
+    }
+    let mut id = [0; 16];
+    random(&mut id);
+    match rooms.ledger.add_store(&hex::encode(id), name, &server, now_ms()).await {
+        Err(LedgerError::Conflict(_)) => bail!("a store is called {name} already; see `payferry store list`"),
+        added => added.context("the store was not added")?,
+    }
+    voice.say(format_args!("Added {name}. Next: payferry store pair {name}"));
+    voice.answer(&json!({ "name": name, "server": server, "paired": false }));
+    Ok(())
+}
+
+async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
+    let stores = ledger.stores().await?;
+    if json {
+        let row = |store: &Store| json!({ "name": store.name, "server": store.server, "paired": store.paired_at.is_some() });
+        println!("{}", serde_json::Value::Array(stores.iter().map(row).collect()));
+        return Ok(());
+    }
+    println!("{:<24} {:<16} PAIRED", "STORE", "SERVER");
+    for store in stores {
+        let paired = if store.paired_at.is_some() { "yes" } else { "no" };
+        println!("{:<24} {:<16} {paired}", store.name, store.server);
+    }
+    Ok(())
+}
+
+async fn test(rooms: &Rooms, name: &str, voice: Voice) -> anyhow::Result<()> {
+    let store = find(&rooms.ledger, name).await?;
+    if store.paired_at.is_none() {
+        bail!("{name} is not paired yet: payferry store pair {name}");
+    }
+    match works(rooms, &store).await {
+        Ok(()) => {}
+        Err(UpstreamError::Misunderstood(Misunderstood::KeyRefused(status))) => {
+            bail!("BTCPay refused {name}'s key ({status}); `payferry store pair {name}` pairs it again")
+        }
+        Err(error) => {
+            bail!("{name} was not tested: {error}; see [btcpay.{}] in the configuration", store.server)
+        }
+    }
+    voice.say(format_args!("BTCPay knows {name}'s key."));
+    voice.answer(&json!({ "name": name, "server": store.server, "works": true }));
+    Ok(())
+}
+
+/// Asks for invoices by a filter that matches none: the answer is small, and only a paired store gets one.
+async fn works(rooms: &Rooms, store: &Store) -> Result<(), UpstreamError> {
+    rooms.upstream.find_by_item_code(store, "payferry-test", CALL_WITHIN).await.map(drop)
+}
