@@ -8,6 +8,7 @@ mod invoices;
 mod pairings;
 mod rows;
 mod sqlite;
+mod store_life;
 mod stores;
 mod writer;
 
@@ -17,6 +18,7 @@ pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use pairings::{NewPairing, Pairing};
 pub use rows::{Credential, Facade, Store, StoreCredentials};
 use sqlx::SqlitePool;
+pub use store_life::StoreUse;
 use writer::Writer;
 
 /// Why the ledger cannot answer. Never holds a value, only what kind of trouble it is.

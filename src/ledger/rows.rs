@@ -82,6 +82,8 @@ pub struct Store {
     pub paired_at: Option<i64>,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// When the operator removed it; it is then kept for its invoices alone. Milliseconds since 1970.
+    pub removed_at: Option<i64>,
 }
 
 /// One token that a shop holds.
@@ -107,7 +109,7 @@ pub struct Credential {
     pub created_at: i64,
 }
 
-fn epoch(row: &SqliteRow) -> Result<u32, LedgerError> {
+pub(super) fn epoch(row: &SqliteRow) -> Result<u32, LedgerError> {
     u32::try_from(row.try_get::<i64, _>("epoch").map_err(sqlite::error)?)
         .map_err(|_| LedgerError::Unreadable("epoch"))
 }
@@ -122,6 +124,7 @@ pub(super) fn store(row: &SqliteRow) -> Result<Store, LedgerError> {
         credentials: sealed.map_or(StoreCredentials::Key, StoreCredentials::ApiKey),
         paired_at: row.try_get("paired_at").map_err(sqlite::error)?,
         created_at: row.try_get("created_at").map_err(sqlite::error)?,
+        removed_at: row.try_get("removed_at").map_err(sqlite::error)?,
     })
 }
 

@@ -4,7 +4,8 @@ use super::rows::{self, Credential, Store};
 use super::{Ledger, LedgerError, sqlite};
 use crate::bitid::Sin;
 
-const STORE: &str = "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at FROM stores";
+const STORE: &str =
+    "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at, removed_at FROM stores";
 const CREDENTIAL: &str = "SELECT id, store_id, sin, facade, scope, epoch, token_hash, label, created_at \
                           FROM credentials WHERE revoked_at IS NULL ORDER BY created_at, id";
 
@@ -48,7 +49,7 @@ impl Ledger {
         write.await
     }
 
-    /// Every store, by name.
+    /// Every store, by name, also those that were removed while the ledger holds their invoices.
     ///
     /// # Errors
     /// [`LedgerError`].

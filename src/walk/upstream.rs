@@ -106,6 +106,22 @@ impl Upstream {
         Ok(items.iter().find(exact).and_then(Value::as_object).cloned())
     }
 
+    /// `GET /invoices?status=…`: a store's invoices in one of BTCPay's states, at most 100
+    /// (rates/list-status-*, rates/list-limit-*).
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn invoices_with_status(
+        &self,
+        store: &Store,
+        status: &str,
+        within: Duration,
+    ) -> Result<Vec<Value>, UpstreamError> {
+        let target = format!("/invoices?status={status}&limit=100");
+        let answer = understand(&self.call(store, Method::GET, &target, None, within).await?)?;
+        Ok(answer.get("data").and_then(Value::as_array).ok_or(Misunderstood::NotJson)?.to_vec())
+    }
+
     /// `GET /tokens`: whether BTCPay knows this store's key, and by which token.
     ///
     /// # Errors
@@ -130,7 +146,9 @@ impl Upstream {
         if let Some(code) = code {
             body.push("pairingCode", code);
         }
-        body.push("label", format!("payferry: {}", store.name));
+        // The owner must tell an old key from a new one.
+        let key_number = if store.epoch > 1 { format!(", key {}", store.epoch) } else { String::new() };
+        body.push("label", format!("payferry: {}{key_number}", store.name));
         body.push("facade", "merchant");
         let request = to_btcpay::unsigned(&server.address, Method::POST, "/tokens", &body);
         Ok(understand(&self.send(server, &store.server, request, within).await?)?)

@@ -1,7 +1,9 @@
-//! `payferry store add|list|pair|test`
+//! `payferry store add|list|pair|rotate|remove|test`
 
 mod approval;
 mod pair;
+mod remove;
+mod rotate;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +45,13 @@ pub(super) enum StoreCommand {
     ///
     /// Without options: prints the link on which the owner approves, and waits.
     Pair(pair::PairArgs),
+    /// Give the store a new key at BTCPay, without a pause for its shops.
+    ///
+    /// Pairs the new key, switches to it, says where the owner revokes the old one, and waits until
+    /// BTCPay refuses it.
+    Rotate(rotate::RotateArgs),
+    /// Remove a store with its codes and credentials; its invoices stay readable.
+    Remove(remove::RemoveArgs),
     /// Ask BTCPay whether it knows the store's key.
     Test {
         /// Name of the store.
@@ -57,19 +66,32 @@ pub(super) async fn run(config: &Config, command: StoreCommand) -> anyhow::Resul
     let rooms = Rooms::open(config).await?;
     let done = match command {
         StoreCommand::Add { name, server, json } => {
-            add(config, &rooms, &name, server, Voice::new(json)).await
+            add(config, &rooms, &name, server, Voice::new(json)).await.map(fine)
         }
-        StoreCommand::List { json } => list(&rooms.ledger, json).await,
-        StoreCommand::Pair(args) => pair::run(&rooms, &args).await,
-        StoreCommand::Test { name, json } => test(&rooms, &name, Voice::new(json)).await,
+        StoreCommand::List { json } => list(&rooms.ledger, json).await.map(fine),
+        StoreCommand::Pair(args) => pair::run(&rooms, &args).await.map(fine),
+        StoreCommand::Rotate(args) => rotate::run(config, &rooms, &args).await,
+        StoreCommand::Remove(args) => remove::run(&rooms, &args).await.map(fine),
+        StoreCommand::Test { name, json } => test(&rooms, &name, Voice::new(json)).await.map(fine),
     };
     rooms.ledger.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    done
+}
+
+fn fine((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// The stores that were not removed, by name.
+pub(super) async fn living(ledger: &Ledger) -> Result<Vec<Store>, LedgerError> {
+    let mut stores = ledger.stores().await?;
+    stores.retain(|store| store.removed_at.is_none());
+    Ok(stores)
 }
 
 /// The store of that name.
 pub(super) async fn find(ledger: &Ledger, name: &str) -> anyhow::Result<Store> {
-    let store = ledger.stores().await?.into_iter().find(|store| store.name == name);
+    let store = living(ledger).await?.into_iter().find(|store| store.name == name);
     store.with_context(|| format!("no store is called {name}; `payferry store list` shows them"))
 }
 
@@ -100,7 +122,7 @@ async fn add(
 }
 
 async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
-    let stores = ledger.stores().await?;
+    let stores = living(ledger).await?;
     if json {
         let row = |store: &Store| json!({ "name": store.name, "server": store.server, "paired": store.paired_at.is_some() });
         println!("{}", serde_json::Value::Array(stores.iter().map(row).collect()));
