@@ -9,6 +9,7 @@ pub mod bitid;
 pub mod cli;
 pub mod config;
 pub mod contract;
+pub mod delivery;
 pub mod directory;
 pub mod divergence;
 pub mod edge;

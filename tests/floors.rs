@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest floor first; rooms of one line do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["bitid", "json", "lifecycle", "failpoint"],
+    &["bitid", "json", "lifecycle", "failpoint", "delivery"],
     &["contract", "config", "secrets"],
     &["telemetry", "divergence"],
     &["ledger"],
