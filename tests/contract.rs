@@ -224,13 +224,116 @@ fn refusals_of_a_create() {
 
 #[test]
 fn the_invoice_table_keeps_private_things_private() {
-    use payferry::contract::{Audience, invoice_fields};
+    use payferry::contract::{Audience, Era, invoice_fields};
 
-    let names: HashSet<_> = invoice_fields().iter().map(|field| &field.name).collect();
-    assert_eq!(names.len(), invoice_fields().len(), "a member stands twice");
-    let private =
-        ["token", "buyer", "buyerProvidedEmail", "buyerProvidedInfo", "notificationURL", "notificationEmail"];
-    for field in invoice_fields().iter().filter(|field| field.audience == Audience::Public) {
-        assert!(!private.contains(&field.name.as_str()), "{}", field.name);
+    let private = [
+        "token",
+        "buyer",
+        "buyerFields",
+        "buyerProvidedEmail",
+        "buyerProvidedInfo",
+        "notificationURL",
+        "notificationEmail",
+    ];
+    for era in Era::ALL {
+        let names: Vec<_> = invoice_fields(era).map(|field| field.name.as_str()).collect();
+        let once: HashSet<_> = names.iter().collect();
+        assert_eq!(once.len(), names.len(), "a member stands twice in {}", era.as_str());
+        for field in invoice_fields(era).filter(|field| field.audience == Audience::Public) {
+            assert!(!private.contains(&field.name.as_str()), "{}", field.name);
+        }
     }
+}
+
+/// Headers as captured from the libraries and plugins.
+#[test]
+fn the_era_of_a_shop_is_told_by_what_it_says_of_itself() {
+    use payferry::contract::Era;
+    let plugin = "x-bitpay-plugin-info";
+    for (headers, era) in [
+        (vec![(plugin, "BitPay PHP-Client/2.2.20")], Era::Y2018),
+        (vec![(plugin, "BitPay PHP-Client/2.2.2")], Era::Y2014),
+        (
+            vec![("user-agent", "BitPay PHP-Client/2.0.0 (PHP 5.4)"), ("x-accept-version", "2.0.0")],
+            Era::Y2014,
+        ),
+        (vec![(plugin, "Rubylib2.5.1905"), ("user-agent", "BitPay_Ruby_Client_v2.5.1905")], Era::Y2014),
+        (vec![(plugin, "BitPay_PHP-Client_POS_4.1.0")], Era::Y2019),
+        (vec![(plugin, "BitPay_Checkout_WooCommerce_3.46.0")], Era::Y2019),
+        (vec![(plugin, "BitPay_PHP_Client_v3.5.2003"), ("x-bitpay-api-frame", "std")], Era::Y2019),
+        (vec![(plugin, "BitPay_PHP_Client_v10.1.0"), ("user-agent", "GuzzleHttp/7")], Era::Y2021),
+        (vec![(plugin, "BitPay_NodeJs_Client_v1.4.2102")], Era::Y2021),
+        (vec![(plugin, "BitPay_Python_Client_v8.0.3")], Era::Y2021),
+        (vec![("x-bitpay-api-frame", "custom")], Era::Y2021),
+        (vec![("user-agent", "node-btcpay"), ("x-accept-version", "2.0.0")], Era::Every),
+        (vec![("X-BTCPayServer-Plugin-Info", "BTCPayServer PHP-Client/4.0.1")], Era::Every),
+        (vec![("user-agent", "python-requests/2.34.2"), ("x-accept-version", "2.0.0")], Era::Every),
+        (vec![("user-agent", "é")], Era::Every),
+        (vec![], Era::Every),
+    ] {
+        let header = |name: &str| {
+            headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        };
+        assert_eq!(Era::choose(Generation::V2, None, header), era, "{headers:?}");
+        assert_eq!(Era::choose(Generation::V1, Some(Era::Y2021), header), Era::V1, "/api is always flat");
+        assert_eq!(Era::choose(Generation::V2, Some(Era::V1), header), Era::V1, "the operator's word counts");
+    }
+    for era in Era::ALL {
+        assert_eq!(era.as_str().parse(), Ok(era));
+        assert_eq!(serde_json::to_value(era).expect("a text"), era.as_str());
+    }
+    assert!("2017".parse::<Era>().is_err());
+    assert!(payferry::contract::eras::agents().iter().all(|row| !row.source.is_empty()));
+}
+
+fn codes(list: &json::Value) -> Vec<&str> {
+    let rows = list.get("data").and_then(json::Value::as_array).expect("data is a list");
+    rows.iter().map(|row| row.get("code").and_then(json::Value::as_str).expect("a code")).collect()
+}
+
+/// php-bitpay-client throws at a code that it does not know, and reads nine members of each
+/// currency without looking; the constructors of PHP 3.4 to 7 and of npm bitpay-sdk 1 to 4 die
+/// where the list is missing.
+#[test]
+fn currencies_are_those_that_the_shops_era_knew() {
+    use payferry::contract::{Era, currencies};
+    let (old, new) = (currencies(Era::Y2014), currencies(Era::Y2021));
+    for unknown in ["BCH", "XRP", "BYN", "VES"] {
+        assert!(!codes(&old).contains(&unknown), "{unknown} is not of 2014");
+    }
+    for list in [&old, &new] {
+        assert!(["BTC", "USD", "EUR", "JPY", "ZWL"].iter().all(|code| codes(list).contains(code)));
+    }
+    assert!(codes(&new).contains(&"BYN") && codes(&new).len() > codes(&old).len());
+    for row in old.get("data").and_then(json::Value::as_array).expect("a list") {
+        let names: Vec<_> = row.as_object().expect("an object").iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "code",
+                "symbol",
+                "precision",
+                "exchangePctFee",
+                "payoutEnabled",
+                "name",
+                "plural",
+                "alts",
+                "payoutFields"
+            ]
+        );
+    }
+    assert!(new.to_string().starts_with(
+        r#"{"data":[{"code":"BTC","symbol":"฿","precision":6,"name":"Bitcoin","plural":"Bitcoin","alts":"btc","minimum":0.000006,"sanctioned":false,"decimals":8,"chain":"BTC"},{"code":"AED""#
+    ));
+}
+
+#[test]
+fn rates_have_a_name_for_every_fiat_currency() {
+    use payferry::contract::currencies::{currency_name, fiat};
+    assert_eq!(currency_name("EUR"), Some("Eurozone Euro"));
+    assert_eq!(currency_name("BTC"), Some("Bitcoin"));
+    assert_eq!(currency_name("XXX"), None);
+    let fiat: Vec<_> = fiat().collect();
+    assert!(fiat.len() > 150 && !fiat.iter().any(|(code, _)| *code == "BTC"));
+    assert!(fiat.iter().all(|(code, name)| code.len() == 3 && !name.is_empty()));
 }

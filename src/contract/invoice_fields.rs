@@ -1,9 +1,11 @@
 //! BitPay's invoice as a table (`contract/invoice-fields.toml`): which members, in which order,
-//! from where, for whom.
+//! from where, for whom, in which era.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+
+use super::Era;
 
 /// Who an answer is for; each sees what those before it see, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -40,6 +42,8 @@ pub enum Source {
     BtcPrice,
     BtcDue,
     BtcPaid,
+    TotalBitcoin,
+    FeeBitcoin,
     Price,
     Currency,
     CurrencyRate,
@@ -51,15 +55,22 @@ pub enum Source {
     No,
     Six,
     SatoshiPaid,
+    DisplayPaid,
+    Underpaid,
+    Overpaid,
+    Speed,
     Exception,
     Transactions,
     PaidCurrency,
     Buyer,
+    BuyerFields,
     BuyerEmail,
     BuyerInfo,
     AutoRedirect,
     EmptyList,
     EmptyObject,
+    NotRefundable,
+    MerchantName,
     Subtotals,
     Totals,
     DisplayTotals,
@@ -69,6 +80,7 @@ pub enum Source {
     SupportedCurrencies,
     PaymentUrls,
     PaymentCodes,
+    UniversalCodes,
     Address,
     Addresses,
     InvoiceToken,
@@ -87,19 +99,30 @@ pub struct Field {
     /// BitPay's type, for docs and tests.
     #[serde(rename = "type")]
     pub kind: String,
+    /// The eras in which BitPay wrote it.
+    #[serde(default = "enveloped")]
+    pub eras: Vec<Era>,
+    /// The eras in which it stands as an empty text where nothing is known.
+    #[serde(default)]
+    pub blank: Vec<Era>,
+}
+
+fn enveloped() -> Vec<Era> {
+    Era::ALL.into_iter().filter(|era| *era != Era::V1).collect()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     field: Vec<Field>,
+    flat: Vec<Field>,
 }
 
-static FIELDS: LazyLock<Vec<Field>> =
-    LazyLock::new(|| super::built_in::<Table>(include_str!("../../contract/invoice-fields.toml")).field);
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| super::built_in(include_str!("../../contract/invoice-fields.toml")));
 
-/// The members, in the order of the answer.
-#[must_use]
-pub fn invoice_fields() -> &'static [Field] {
-    &FIELDS
+/// The members of an era's invoice, in the order of the answer.
+pub fn invoice_fields(era: Era) -> impl Iterator<Item = &'static Field> {
+    let rows = if era == Era::V1 { &TABLE.flat } else { &TABLE.field };
+    rows.iter().filter(move |field| era == Era::V1 || field.eras.contains(&era))
 }

@@ -47,11 +47,13 @@ pub struct Facts {
     pub btc_paid: Option<String>,
     /// The address to pay to.
     pub address: Option<String>,
+    /// Whether BTCPay offers a way to pay it.
+    pub payable: bool,
     /// `bitcoin:` link.
     pub bip21: Option<String>,
     /// Satoshi per virtual byte, plain decimal text with a fraction.
     pub satoshis_per_byte: Option<String>,
-    /// Satoshi to pay without and with network fee, whole numbers.
+    /// Satoshi to pay without and with network fee, plain decimal text.
     pub subtotal_satoshi: Option<String>,
     /// See `subtotal_satoshi`.
     pub total_satoshi: Option<String>,
@@ -64,8 +66,10 @@ pub struct Facts {
 /// One payment of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// Transaction id, hex.
+    /// Transaction id, or payment hash of a Lightning payment; hex.
     pub txid: String,
+    /// Which output of the transaction; None for Lightning.
+    pub output_index: Option<i64>,
     /// Bitcoin, plain decimal text.
     pub amount: String,
     /// As BTCPay writes it: ISO 8601 in UTC without a zone.
@@ -91,6 +95,9 @@ impl Facts {
         let text = |name: &'static str| {
             data.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(FactsError::Member(name))
         };
+        let method = Method::of(data);
+        let price = decimal(data.get("price")).ok_or(FactsError::Member("price"))?;
+        let nothing = || (price == "0").then(|| "0".to_owned());
         let time = |name: &'static str| {
             data.get(name).and_then(Value::as_number).and_then(Number::as_i64).ok_or(FactsError::Member(name))
         };
@@ -99,23 +106,45 @@ impl Facts {
             url: text("url")?,
             status: text("status")?,
             exception: data.get("exceptionStatus").and_then(Value::as_str).map(str::to_owned),
-            price: decimal(data.get("price")).ok_or(FactsError::Member("price"))?,
             currency: text("currency")?,
             invoice_time: time("invoiceTime")?,
             expiration_time: time("expirationTime")?,
             current_time: time("currentTime")?,
-            rate: decimal(data.get("rate")).filter(|rate| rate != "0"),
-            btc_price: decimal(data.get("btcPrice")),
-            btc_due: decimal(data.get("btcDue")),
-            btc_paid: decimal(data.get("btcPaid")),
+            rate: decimal(data.get("rate")).filter(|rate| rate != "0").or_else(|| method.decimal("rate")),
+            btc_price: decimal(data.get("btcPrice")).or_else(|| method.decimal("price")).or_else(nothing),
+            btc_due: decimal(data.get("btcDue")).or_else(|| method.decimal("due")).or_else(nothing),
+            btc_paid: decimal(data.get("btcPaid")).or_else(|| method.decimal("paid")).or_else(nothing),
+            payable: method.0.is_some(),
             address: data.get("bitcoinAddress").and_then(Value::as_str).map(str::to_owned),
             bip21: at(data, "paymentUrls", "BIP21").and_then(Value::as_str).map(str::to_owned),
             satoshis_per_byte: bitcoin_fee(data),
-            subtotal_satoshi: decimal(at(data, "paymentSubtotals", "BTC")),
-            total_satoshi: decimal(at(data, "paymentTotals", "BTC")),
+            subtotal_satoshi: decimal(at(data, "paymentSubtotals", "BTC"))
+                .or_else(|| method.satoshi("price")),
+            total_satoshi: decimal(at(data, "paymentTotals", "BTC")).or_else(|| method.satoshi("totalDue")),
             payments: payments(data),
             texts: texts(data),
+            price,
         })
+    }
+}
+
+/// The way of paying in bitcoin. BTCPay leaves its bitcoin members null where the invoice has no
+/// address on the chain (btc-strings-null-without-onchain), but the ways of paying have them all.
+struct Method<'a>(Option<&'a Value>);
+
+impl<'a> Method<'a> {
+    fn of(data: &'a Object) -> Self {
+        let methods = data.get("cryptoInfo").and_then(Value::as_array).unwrap_or_default();
+        Self(methods.iter().find(|method| method.get("cryptoCode").and_then(Value::as_str) == Some("BTC")))
+    }
+
+    fn decimal(&self, name: &str) -> Option<String> {
+        decimal(self.0?.get(name)).filter(|amount| name != "rate" || amount != "0")
+    }
+
+    /// Bitcoin to satoshi.
+    fn satoshi(&self, name: &str) -> Option<String> {
+        Number::parse(&format!("{}e8", self.decimal(name)?)).ok()?.plain().ok()
     }
 }
 
@@ -144,8 +173,10 @@ fn payments(data: &Object) -> Vec<Payment> {
 
 fn payment(payment: &Value) -> Option<Payment> {
     let id = payment.get("id")?.as_str()?;
+    let (txid, output) = id.rsplit_once('-').map_or((id, None), |(txid, output)| (txid, Some(output)));
     Some(Payment {
-        txid: id.rsplit_once('-').map_or(id, |(txid, _)| txid).to_owned(),
+        txid: txid.to_owned(),
+        output_index: output.and_then(|output| output.parse().ok()),
         amount: decimal(payment.get("value"))?,
         received: payment.get("receivedDate").and_then(Value::as_str).unwrap_or_default().to_owned(),
         confirmed: payment.get("confirmed").and_then(Value::as_bool).unwrap_or(false),

@@ -27,7 +27,7 @@ const TEXTS: [&str; 10] = [
 const SWITCHES: [&str; 4] = ["fullNotifications", "extendedNotifications", "physical", "autoRedirect"];
 
 /// BitPay's buyer member beside the flat name of 2011 to 2018.
-const BUYER: [(&str, &str); 9] = [
+pub const BUYER: [(&str, &str); 9] = [
     ("name", "buyerName"),
     ("address1", "buyerAddress1"),
     ("address2", "buyerAddress2"),
@@ -211,6 +211,12 @@ fn words(request: &Object) -> Object {
             words.push(name, switch);
         }
     }
+    if let Some(items) = request.last_any_case("itemizedDetails").and_then(items) {
+        words.push("itemizedDetails", items);
+    }
+    if let Some(window) = request.last_any_case("acceptanceWindow").and_then(window) {
+        words.push("acceptanceWindow", window);
+    }
     let buyer = buyer(request);
     if !buyer.is_empty() {
         words.push("buyer", buyer);
@@ -245,6 +251,35 @@ fn switch(value: &Value) -> Option<bool> {
     }
 }
 
+/// The lines of an order; one without amount or description is none.
+fn items(value: &Value) -> Option<Value> {
+    let item = |item: &Value| {
+        let amount = match item.get("amount")? {
+            Value::Number(number) => number.plain().ok()?,
+            Value::String(text) => decimal_text(text).ok()?.plain().ok()?,
+            _ => return None,
+        };
+        let mut line = Object::new().with("amount", Value::Number(Number::parse(&amount).ok()?));
+        line.push("description", text(item.get("description")?)?);
+        if let Some(fee) = item.get("isFee").and_then(switch) {
+            line.push("isFee", fee);
+        }
+        Some(Value::Object(line))
+    };
+    let items: Vec<_> = value.as_array()?.iter().filter_map(item).collect();
+    (!items.is_empty()).then(|| items.into())
+}
+
+/// How long the invoice can be paid, whole milliseconds above zero; shops also send it as text.
+fn window(value: &Value) -> Option<i64> {
+    let window = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => Number::parse(text).ok()?.as_i64(),
+        _ => None,
+    };
+    window.filter(|window| *window > 0)
+}
+
 fn buyer(request: &Object) -> Object {
     let nested = request.last_any_case("buyer").and_then(Value::as_object);
     let mut buyer = Object::new();
@@ -258,7 +293,8 @@ fn buyer(request: &Object) -> Object {
             buyer.push(name, text);
         }
     }
-    if let Some(notify) = nested.and_then(|nested| nested.last_any_case("notify")).and_then(switch) {
+    let notify = request.last_any_case("buyerNotify").or_else(|| nested?.last_any_case("notify"));
+    if let Some(notify) = notify.and_then(switch) {
         buyer.push("notify", notify);
     }
     buyer

@@ -15,6 +15,9 @@ use crate::json::{Object, Value};
 /// a margin covers the way there.
 const EXPIRATION_AHEAD_MS: i64 = 35_000;
 
+/// No shop gives its buyers longer than a year; a larger number is a mistake.
+const LONGEST_WINDOW_MS: i64 = 366 * 24 * 3_600_000;
+
 /// The upstream item code stands in a request line when it is looked for; BitPay documents 100 characters.
 const LONGEST_ITEM_CODE: usize = 200;
 
@@ -116,7 +119,7 @@ pub fn item_code_of(words: &Object, mark: &str) -> String {
 fn speed(order: &Order, body: &mut Object, left_out: &mut Vec<LeftOut>) {
     let Some(speed) = order.word("transactionSpeed") else { return };
     match speed.to_ascii_lowercase().as_str() {
-        known @ ("high" | "medium" | "low") => body.push("transactionSpeed", known),
+        known @ ("high" | "medium" | "low" | "low-medium") => body.push("transactionSpeed", known),
         _ => left_out.push(LeftOut { pointer: "/transactionSpeed", id: "transactionspeed-domain" }),
     }
 }
@@ -144,12 +147,24 @@ fn buyer(order: &Order, body: &mut Object) {
 
 fn expiration(order: &Order, now_ms: i64, body: &mut Object, left_out: &mut Vec<LeftOut>) {
     let Some(value) = order.request.last_any_case("expirationTime").filter(|value| !value.is_null()) else {
-        return;
+        return window(order, now_ms, body, left_out);
     };
-    let latest = now_ms + 366 * 24 * 3_600_000;
+    let latest = now_ms + LONGEST_WINDOW_MS;
     match value.as_number().and_then(crate::json::Number::as_i64) {
         Some(at) if at > now_ms + EXPIRATION_AHEAD_MS && at < latest => body.push("expirationTime", at),
         _ => left_out.push(LeftOut { pointer: "/expirationTime", id: "request-answer-members-rejected" }),
+    }
+}
+
+/// BTCPay ignores acceptanceWindow, but takes a time at which the invoice expires
+/// (request-acceptancewindow-ignored).
+fn window(order: &Order, now_ms: i64, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    let window = order.words.get("acceptanceWindow").and_then(Value::as_number);
+    let Some(window) = window.and_then(crate::json::Number::as_i64) else { return };
+    if (EXPIRATION_AHEAD_MS + 1..LONGEST_WINDOW_MS).contains(&window) {
+        body.push("expirationTime", now_ms + window);
+    } else {
+        left_out.push(LeftOut { pointer: "/acceptanceWindow", id: "request-acceptancewindow-ignored" });
     }
 }
 

@@ -32,8 +32,9 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
     call.record.invoice = Some(made.facts.id.clone());
     call.record.divergences = observe::observe_create(&made, &call.witness(&shop.store.name));
     let token = walk.secrets.invoice_token(&shop.store.id, &made.facts.id);
-    let invoice = Invoice { facts: &made.facts, words: Some(&made.words), token: &token };
-    Ok(render::render(&invoice, eyes(&shop, made.repeated)).into())
+    let (facts, words, merchant) = (&*made.facts, Some(&*made.words), &*shop.store.name);
+    let invoice = Invoice { facts, words, token: &token, merchant };
+    Ok(render::render(&invoice, eyes(&shop, made.repeated), request.era(None)).into())
 }
 
 fn outcome(made: &Result<Made, CreateError>) -> CreateOutcome {

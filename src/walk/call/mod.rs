@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::route::Route;
 use super::{Arrival, Walk};
 use crate::bitid::ReceivedUrl;
-use crate::contract::Endpoint;
+use crate::contract::{Endpoint, Era, Generation};
 use crate::json::Value;
 use crate::telemetry::RequestRecord;
 
@@ -50,6 +50,12 @@ impl Collected {
             body: &self.body,
             json: self.json.as_ref(),
         }
+    }
+
+    /// The era of BitPay's API that the shop was written for.
+    pub(super) fn era(&self, fixed: Option<Era>) -> Era {
+        let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        Era::choose(Generation::of_path(&self.target), fixed, header)
     }
 }
 

@@ -27,6 +27,6 @@ pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result
         None => None,
     };
     let token = walk.secrets.invoice_token(&store.id, &facts.id);
-    let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token };
-    Ok(render::render(&invoice, found.audience).into())
+    let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token, merchant: &store.name };
+    Ok(render::render(&invoice, found.audience, call.request.era(None)).into())
 }
