@@ -123,6 +123,9 @@ fn every_recorded_invoice_is_one_of_bitpays_in_every_era() {
                 if era != Era::V1 && audience == Audience::Public {
                     data = with_what_is_kept_back(data, era);
                 }
+                if schema.is_valid(&data) {
+                    continue;
+                }
                 let errors =
                     schema.iter_errors(&data).map(|error| format!("{error} at {}", error.instance_path()));
                 wrong.extend(

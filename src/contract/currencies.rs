@@ -69,6 +69,15 @@ pub fn currency_name(code: &str) -> Option<&'static str> {
     TABLE.iter().filter_map(named).find(|(known, _)| *known == code).map(|(_, name)| name)
 }
 
+/// Digits after the point that BTCPay keeps of a price in this currency; two where it is not known.
+#[must_use]
+pub fn decimals(code: &str) -> usize {
+    let row = TABLE.iter().find(|row| row.get("code").and_then(Value::as_str) == Some(code));
+    let decimals = row
+        .and_then(|row| row.get("charged_decimals").or_else(|| row.get("decimals"))?.as_number()?.as_i64());
+    decimals.and_then(|decimals| decimals.try_into().ok()).unwrap_or(2)
+}
+
 fn named(row: &'static Object) -> Option<(&'static str, &'static str)> {
     Some((row.get("code")?.as_str()?, row.get("name")?.as_str()?))
 }

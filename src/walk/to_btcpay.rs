@@ -99,6 +99,7 @@ pub fn create(order: &Order, mark: &str, now_ms: i64) -> (Object, Vec<LeftOut>) 
     buyer(order, &mut body);
     expiration(order, now_ms, &mut body, &mut left_out);
     currencies(order, &mut body, &mut left_out);
+    unreadable(order, &mut left_out);
     (body, left_out)
 }
 
@@ -180,11 +181,31 @@ fn currencies(order: &Order, body: &mut Object, left_out: &mut Vec<LeftOut>) {
     for (pointer, name) in [
         ("/supportedTransactionCurrencies", "supportedTransactionCurrencies"),
         ("/minerFees", "minerFees"),
+        ("/exchangeRates", "exchangeRates"),
+        ("/universalCodes", "universalCodes"),
         ("/refundInfo", "refundInfo"),
     ] {
         if order.request.last_any_case(name).is_some_and(|value| !value.is_null()) {
             left_out.push(LeftOut { pointer, id: "request-answer-members-rejected" });
         }
+    }
+}
+
+/// What makes the whole body unreadable for BTCPay and never goes there, or goes in another form.
+fn unreadable(order: &Order, left_out: &mut Vec<LeftOut>) {
+    let sent = |pointer: &str| order.request.last_any_case(pointer.trim_start_matches('/'));
+    for pointer in ["/fullNotifications", "/extendedNotifications", "/physical", "/nonce"] {
+        let empty = sent(pointer).is_some_and(|value| value.is_null() || value.as_str() == Some(""));
+        let strange = sent(pointer).is_some() && order.words.get(&pointer[1..]).is_none();
+        if empty || (strange && pointer != "/nonce") {
+            left_out.push(LeftOut { pointer, id: "bool-null-or-empty-rejected" });
+        }
+    }
+    if sent("/buyer").is_some_and(|buyer| !buyer.is_null() && buyer.as_object().is_none()) {
+        left_out.push(LeftOut { pointer: "/buyer", id: "buyer-empty-array-rejected" });
+    }
+    if sent("/posData").is_some_and(|data| matches!(data, Value::Object(_) | Value::Array(_))) {
+        left_out.push(LeftOut { pointer: "/posData", id: "posdata-object-rejected" });
     }
 }
 

@@ -1,10 +1,12 @@
 //! The buyer under the names of each era.
 
 use super::super::order::BUYER;
+use crate::contract::Era;
 use crate::json::{Object, Value};
 
-/// `buyerFields`: flat names, until 2018.
-pub(super) fn flat(words: &Object) -> Value {
+/// `buyerFields`: flat names, until 2018. An empty one does not stand in the flat answer, which
+/// AdvantShop reads as a map of texts.
+pub(super) fn flat(words: &Object, era: Era) -> Option<Value> {
     let buyer = words.get("buyer");
     let mut fields = Object::new();
     for (name, flat) in BUYER {
@@ -15,7 +17,7 @@ pub(super) fn flat(words: &Object) -> Value {
     if let Some(notify) = buyer.and_then(|buyer| buyer.get("notify")) {
         fields.push("buyerNotify", notify.clone());
     }
-    fields.into()
+    (era != Era::V1 || !fields.is_empty()).then(|| fields.into())
 }
 
 /// `buyerProvidedInfo`: what the buyer is known by on the payment page, and what he pays with.

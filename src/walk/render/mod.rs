@@ -70,7 +70,7 @@ fn value(field: &Field, invoice: &Invoice<'_>, era: Era) -> Option<Value> {
         Source::Transactions => payments::transactions(facts, era),
         Source::PaidCurrency => payments::currency(facts)?.into(),
         Source::Buyer => words(invoice).get("buyer").cloned().unwrap_or_else(|| Object::new().into()),
-        Source::BuyerFields => buyer::flat(words(invoice)),
+        Source::BuyerFields => buyer::flat(words(invoice), era)?,
         Source::BuyerEmail => words(invoice).get("buyer")?.get("email")?.clone(),
         Source::BuyerInfo => buyer::provided(words(invoice), payments::currency(facts)),
         Source::AutoRedirect => words(invoice).get("autoRedirect").cloned().unwrap_or(Value::Bool(false)),
