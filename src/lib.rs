@@ -18,6 +18,7 @@ pub mod json;
 pub mod ledger;
 pub mod lifecycle;
 pub mod pairing;
+pub mod presented;
 pub mod sandbox;
 pub mod secrets;
 pub mod telemetry;

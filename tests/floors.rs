@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["bitid", "json", "lifecycle", "failpoint", "delivery"],
     &["contract", "config", "secrets"],
-    &["telemetry", "divergence"],
+    &["telemetry", "divergence", "presented"],
     &["ledger"],
     &["directory"],
     &["pairing"],
