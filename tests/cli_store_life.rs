@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use payferry::app::Rooms;
-use payferry::json::Value;
 use payferry::ledger::{Facade, Store};
 use payferry::sandbox::StoreOptions;
 use serde_json::json;
@@ -29,15 +28,6 @@ async fn store(stage: &Stage, name: &str) -> Store {
     let store = ledger.stores().await.unwrap().into_iter().find(|store| store.name.starts_with(name));
     ledger.close().await;
     store.unwrap()
-}
-
-/// BTCPay's token of the store's key, which its owner sees on the page of access tokens.
-async fn token_at_btcpay(stage: &Stage, store: &Store) -> String {
-    let rooms = Rooms::open(&stage.config()).await.unwrap();
-    let answer = rooms.upstream.tokens(store, Duration::from_secs(5)).await.unwrap();
-    rooms.ledger.close().await;
-    let token = answer.get("data").and_then(Value::as_array).and_then(<[Value]>::first).unwrap();
-    token.get("merchant").and_then(Value::as_str).unwrap().to_owned()
 }
 
 /// Which keys BTCPay was sent creates and reads by.
@@ -110,7 +100,7 @@ async fn no_request_fails_while_the_key_is_rotated_and_the_old_one_is_proved_dea
     let stage = stage().await;
     let _payferry = Process::serve(&stage.config_file, stage.payferry(), None);
     let old = store(&stage, "main").await;
-    let old_token = token_at_btcpay(&stage, &old).await;
+    let old_token = stage.token_at_btcpay(&old).await;
     let upstream = stage.sandbox.owner().stores()[0].0.clone();
     let load = Load::start(&stage, 3).await;
     load.more(10).await;

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod ca;
+mod check;
 mod demo;
 mod demo_shop;
 mod init;
@@ -40,6 +41,7 @@ First steps:
   payferry store pair main      let BTCPay know payferry's key for it
   payferry pairing new main     a code for the shop to enter
   payferry serve
+  payferry check                what is wrong, if anything
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -55,6 +57,8 @@ enum Command {
     Init(init::InitArgs),
     /// Make a certificate authority and a certificate for bitpay.com, for a DNS swap.
     Ca(ca::CaArgs),
+    /// Try each hop up to BTCPay, and say what to change.
+    Check(check::CheckArgs),
     /// The BTCPay stores that payferry serves.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -75,6 +79,7 @@ impl Cli {
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Init(args) => init::run(&self.config, &args),
             Command::Ca(args) => ca::run(&args),
+            Command::Check(args) => check::run(&self.config, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
             Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,
         }

@@ -114,11 +114,7 @@ impl Server {
     /// [`ServersError`] for a CA file or host name that cannot be used.
     pub fn new(name: &str, config: &BtcpayServer) -> Result<Self, ServersError> {
         let public = &config.public_url;
-        let address = PublicAddress {
-            scheme: public.scheme.as_str().to_owned(),
-            authority: public.authority(),
-            path: public.path.clone(),
-        };
+        let address = public_address(config);
         let (host, port) = config.tcp_target();
         let scheme = if config.uses_tls() { "https" } else { "http" };
         let server_name = ServerName::try_from(public.host.trim_matches(['[', ']']).to_owned())
@@ -196,7 +192,22 @@ impl std::fmt::Debug for Server {
     }
 }
 
-fn tls(name: &str, config: &BtcpayServer) -> Result<rustls::ClientConfig, ServersError> {
+/// What signatures and Host carry.
+#[must_use]
+pub fn public_address(config: &BtcpayServer) -> PublicAddress {
+    let public = &config.public_url;
+    PublicAddress {
+        scheme: public.scheme.as_str().to_owned(),
+        authority: public.authority(),
+        path: public.path.clone(),
+    }
+}
+
+/// Whom payferry trusts at this server: its CA file, else the well-known ones.
+///
+/// # Errors
+/// [`ServersError::CaFile`].
+pub fn tls(name: &str, config: &BtcpayServer) -> Result<rustls::ClientConfig, ServersError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let refuse = |why: String| ServersError::CaFile { server: name.to_owned(), why };
     let builder = rustls::ClientConfig::builder_with_provider(provider)

@@ -255,9 +255,12 @@ pub fn unsigned(
     plain(address, method, target, Value::Object(body.clone()).to_string())
 }
 
+/// A request without credentials; `target` includes the path of the public address.
+///
 /// The JSON content type stands on GET too: without it BTCPay sends a read to its login page
 /// (auth/get-no-token-no-type).
-fn plain(address: &PublicAddress, method: http::Method, target: String, body: String) -> UpstreamRequest {
+#[must_use]
+pub fn plain(address: &PublicAddress, method: http::Method, target: String, body: String) -> UpstreamRequest {
     let headers = vec![
         (http::header::CONTENT_TYPE, "application/json".to_owned()),
         (http::header::ACCEPT, "application/json".to_owned()),

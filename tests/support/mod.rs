@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use payferry::app::{self, Rooms, now_ms, random};
 use payferry::config::Config;
+use payferry::json::Value;
 use payferry::ledger::{Facade, Ledger, Store};
 use payferry::lifecycle::Lifecycle;
 use payferry::pairing::{approve, new_code};
@@ -126,6 +127,15 @@ impl Stage {
         rooms.ledger.set_store_paired(&store.id, None, now_ms()).await.unwrap();
         rooms.ledger.close().await;
         self.sandbox.faults().forget_requests();
+    }
+
+    /// BTCPay's token of a store's key, which its owner sees on the page of access tokens.
+    pub async fn token_at_btcpay(&self, store: &Store) -> String {
+        let rooms = Rooms::open(&self.config()).await.unwrap();
+        let answer = rooms.upstream.tokens(store, Duration::from_secs(5)).await.unwrap();
+        rooms.ledger.close().await;
+        let token = answer.get("data").and_then(Value::as_array).and_then(<[Value]>::first).unwrap();
+        token.get("merchant").and_then(Value::as_str).unwrap().to_owned()
     }
 
     /// The operator makes a code for a shop.

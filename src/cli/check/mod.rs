@@ -1,0 +1,176 @@
+//! `payferry check`: each hop from payferry's own files to a store's key at BTCPay.
+
+mod believed;
+mod certificate;
+mod finding;
+mod here;
+mod key;
+mod names;
+mod server;
+mod test_invoice;
+mod trusting;
+mod wire;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use self::finding::{Finding, Report};
+use self::server::{Btcpay, Seen};
+use super::store::living;
+use super::voice::Voice;
+use crate::app::{Rooms, now_ms};
+use crate::config::{Config, process_environment};
+use crate::ledger::Ledger;
+use crate::secrets::MasterSecret;
+use crate::telemetry::Metrics;
+use crate::walk::forward::Servers;
+use crate::walk::upstream::Upstream;
+
+const CANNOT_SEE: &[&str] = &[
+    "whether the shops' machines find payferry (their hosts file or DNS, firewalls) and trust its CA",
+    "whether buyers' browsers reach the checkout links",
+    "whether BTCPay reaches the shops' notification addresses",
+    "what happens behind BTCPay (node, NBXplorer, wallet, rates); --create tries them once",
+];
+
+/// What `check` asks.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Make a small test invoice at BTCPay for each store; it stays there, unpaid.
+    #[arg(long)]
+    create: bool,
+    /// Currency of the test invoices.
+    #[arg(long, requires = "create", default_value = "USD")]
+    currency: String,
+    /// For machines: one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(path: &Path, args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    inspect(path, args, &mut report).await;
+    report.tell(Voice::new(args.json), CANNOT_SEE);
+    Ok(if report.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn inspect(path: &Path, args: &CheckArgs, report: &mut Report) {
+    let tried = format!("read {}", path.display());
+    let config = match Config::load(Some(path), process_environment()) {
+        Ok(config) => config,
+        Err(error) => {
+            let change = "correct that key; config.example.toml says what each means";
+            return report.add(Finding::wrong("configuration", tried, error.to_string()).change(change));
+        }
+    };
+    report.add(Finding::ok("configuration", tried, "every key is known and makes sense"));
+    let (findings, certified) = certificate::check(&config.shop, now_ms());
+    let rooms = open(&config, report).await;
+    report.extend(here::listeners(&config).await);
+    report.extend(findings);
+    report.extend(names::check(&certified).await);
+    let servers = servers(&config, report).await;
+    if let Some(rooms) = rooms {
+        stores(args, &rooms, &servers, report).await;
+        rooms.ledger.close().await;
+    }
+}
+
+/// Secret and ledger, each with its own finding.
+async fn open(config: &Config, report: &mut Report) -> Option<Rooms> {
+    let file = &config.secrets.master_secret_file;
+    let tried = format!("read {}", file.display());
+    let secrets = match MasterSecret::load(file) {
+        Ok(secrets) => secrets,
+        Err(error) => {
+            let change =
+                "payferry init makes one; where stores are paired already, put the copy of the old one back";
+            report.add(Finding::wrong("secret", tried, error.to_string()).change(change));
+            return None;
+        }
+    };
+    report.add(Finding::ok("secret", tried, "64 digits that only its owner may read"));
+    let path = &config.ledger.path;
+    if let Some(missing) = here::ledger_file(path) {
+        report.add(missing);
+        return None;
+    }
+    let tried = format!("open {}", path.display());
+    let ledger = match Ledger::open(path).await {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            let change = "make room on the disk, and let payferry's user write the file and its folder";
+            report.add(Finding::wrong("ledger", tried, error.to_string()).change(change));
+            return None;
+        }
+    };
+    report.add(Finding::ok("ledger", tried, "it opens and its tables are up to date"));
+    // A server that cannot be prepared has its own finding below.
+    let secrets = Arc::new(secrets);
+    let servers = Servers::new(&config.btcpay).unwrap_or_default();
+    let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), Metrics::new()));
+    Some(Rooms { ledger, secrets, upstream })
+}
+
+async fn servers(config: &Config, report: &mut Report) -> HashMap<String, (Btcpay, Seen)> {
+    let mut servers = HashMap::new();
+    for (name, settings) in &config.btcpay {
+        match Btcpay::new(name, settings) {
+            Err(error) => report.add(
+                Finding::wrong(&format!("btcpay.{name}"), "prepare TLS", error.to_string())
+                    .change("correct the file or the address"),
+            ),
+            Ok(btcpay) => {
+                let seen = server::check(&btcpay, now_ms).await;
+                report.extend(seen.findings.iter().cloned());
+                servers.insert(name.clone(), (btcpay, seen));
+            }
+        }
+    }
+    if config.btcpay.is_empty() {
+        report.add(
+            Finding::wrong("btcpay", "find a [btcpay.NAME] in the configuration", "there is none")
+                .change("add one: config.example.toml shows how"),
+        );
+    }
+    servers
+}
+
+async fn stores(
+    args: &CheckArgs,
+    rooms: &Rooms,
+    servers: &HashMap<String, (Btcpay, Seen)>,
+    report: &mut Report,
+) {
+    let stores = match living(&rooms.ledger).await {
+        Ok(stores) => stores,
+        Err(error) => {
+            return report.add(Finding::wrong("ledger", "list the stores", error.to_string()));
+        }
+    };
+    if stores.is_empty() {
+        report.add(Finding::note("stores", "list the stores", "none yet").change("payferry store add NAME"));
+    }
+    for store in stores {
+        let hop = format!("store.{}", store.name);
+        match servers.get(&store.server) {
+            None => report.add(
+                Finding::wrong(&hop, "find its server", format!("no usable [btcpay.{}]", store.server))
+                    .change("add it to the configuration under that name"),
+            ),
+            Some((_, seen)) if !seen.answers => {
+                report.add(Finding::note(&hop, "ask for its key", "not asked: its server does not answer"));
+            }
+            Some((btcpay, seen)) => {
+                report.extend(key::check(btcpay, seen, rooms, &store).await);
+                if args.create && store.paired_at.is_some() {
+                    report.add(test_invoice::check(btcpay, rooms, &store, &args.currency).await);
+                }
+            }
+        }
+    }
+}
