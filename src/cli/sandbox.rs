@@ -1,4 +1,6 @@
-//! `payferry sandbox`
+//! `payferry sandbox`, and the hand of its owner.
+
+mod owner;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -6,11 +8,13 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use self::owner::OwnerCommand;
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::sandbox::Sandbox;
 
 /// What `sandbox` asks.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct SandboxArgs {
     /// Where it answers as BTCPay Server.
     #[arg(long, default_value = "127.0.0.1:23000", value_name = "ADDRESS")]
@@ -18,12 +22,21 @@ pub(super) struct SandboxArgs {
     /// Where its owner makes stores and approves pairing codes (a page and JSON).
     #[arg(long, default_value = "127.0.0.1:23001", value_name = "ADDRESS")]
     owner: SocketAddr,
+    #[command(subcommand)]
+    command: Option<OwnerCommand>,
 }
 
 pub(super) async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Some(command) => owner::run(command).await,
+        None => serve(args.listen, args.owner).await,
+    }
+}
+
+async fn serve(listen: SocketAddr, owner: SocketAddr) -> anyhow::Result<ExitCode> {
     let lifecycle = Lifecycle::new();
     let signals = Signals::install()?;
-    let (api, owner) = (TcpListener::bind(args.listen).await?, TcpListener::bind(args.owner).await?);
+    let (api, owner) = (TcpListener::bind(listen).await?, TcpListener::bind(owner).await?);
     println!("BTCPay look-alike  http://{}", api.local_addr()?);
     println!("Its owner's page   http://{}", owner.local_addr()?);
     let sandbox = Sandbox::new(super::demo::sandbox_options());

@@ -5,6 +5,7 @@ use super::bulk::{self, Bulk};
 use super::decimal::Decimal;
 use super::ids;
 use super::invoice::{Invoice, Payment, Status};
+use super::price::bitcoin;
 use super::store::{PairingCode, PairingError, Store, StoreOptions};
 use super::tokens::CODE_LIFE_MS;
 
@@ -26,6 +27,9 @@ pub enum OwnerError {
     /// No invoice of that id, or it is free and takes no payment.
     #[error("there is no such invoice")]
     NoInvoice,
+    /// A paid invoice, or one whose price is open.
+    #[error("nothing is due; name an amount")]
+    NothingDue,
     /// Not an amount of bitcoin with at most 8 decimals.
     #[error("not an amount of bitcoin")]
     BadAmount,
@@ -162,6 +166,25 @@ impl Owner {
         let id = format!("{}-{}", ids::transaction(self.0.random()), value % 2);
         let received_ms = self.0.now_ms();
         self.on(invoice, |found| found.pay(Payment { id, received_ms, value, confirmed: false, fee: 0 }))
+    }
+
+    /// All that is due arrives.
+    ///
+    /// # Errors
+    /// [`OwnerError::NothingDue`], [`OwnerError::NoInvoice`].
+    pub fn pay_rest(&self, invoice: &str) -> Result<(), OwnerError> {
+        let due = self.invoice(invoice)?.due();
+        if due == 0 { Err(OwnerError::NothingDue) } else { self.pay(invoice, &bitcoin(due)) }
+    }
+
+    /// One invoice as it is now.
+    ///
+    /// # Errors
+    /// [`OwnerError::NoInvoice`].
+    pub fn invoice(&self, invoice: &str) -> Result<Invoice, OwnerError> {
+        let mut copy = None;
+        self.on(invoice, |found| copy = Some(found.clone()))?;
+        copy.ok_or(OwnerError::NoInvoice)
     }
 
     /// Enough blocks are found for the payments of an invoice.

@@ -10,7 +10,9 @@ use hyper::{Request, Response};
 use super::answer::{Answer, Framing, Guard};
 use super::bulk::Bulk;
 use super::checkout::when;
+use super::invoice::Invoice;
 use super::owner::{Mark, Owner, OwnerError};
+use super::price::bitcoin;
 use super::server::{self, Body};
 use super::store::StoreOptions;
 use crate::json::{self, Object, Value};
@@ -72,16 +74,35 @@ fn act(owner: &Owner, segments: &[&str], fields: &Fields) -> Option<Result<Value
                 (fields.get("code").unwrap_or_default(), fields.get("store").unwrap_or_default());
             done(owner.approve(&code, &store).map_err(|error| format!("Pairing failed: {error}")))
         }
-        ["invoices", id, "pay"] => {
-            done(owner.pay(id, &fields.get("bitcoin").unwrap_or_default()).map_err(said))
-        }
-        ["invoices", id, "confirm"] => done(owner.confirm(id).map_err(said)),
-        ["invoices", id, "expire"] => done(owner.expire(id).map_err(said)),
-        ["invoices", id, "archive"] => done(owner.archive(id).map_err(said)),
-        ["invoices", id, "mark-settled"] => done(owner.mark(id, Mark::Settled).map_err(said)),
-        ["invoices", id, "mark-invalid"] => done(owner.mark(id, Mark::Invalid).map_err(said)),
+        ["invoices", id, act] => return on_invoice(owner, id, act, fields),
         _ => return None,
     })
+}
+
+/// What happened to an invoice, and how it stands then.
+fn on_invoice(owner: &Owner, id: &str, act: &str, fields: &Fields) -> Option<Result<Value, String>> {
+    let outcome = match (act, fields.get("bitcoin").filter(|bitcoin| !bitcoin.is_empty())) {
+        ("pay", Some(bitcoin)) => owner.pay(id, &bitcoin),
+        ("pay", None) => owner.pay_rest(id),
+        ("confirm", _) => owner.confirm(id),
+        ("expire", _) => owner.expire(id),
+        ("archive", _) => owner.archive(id),
+        ("mark-settled", _) => owner.mark(id, Mark::Settled),
+        ("mark-invalid", _) => owner.mark(id, Mark::Invalid),
+        _ => return None,
+    };
+    let shown = outcome.and_then(|()| owner.invoice(id)).map(|invoice| summary(&invoice));
+    Some(shown.map_err(|error| error.to_string()))
+}
+
+fn summary(invoice: &Invoice) -> Value {
+    Object::new()
+        .with("id", invoice.id.as_str())
+        .with("status", invoice.status.word())
+        .with("exceptionStatus", invoice.exception.map_or(Value::Bool(false), Value::from))
+        .with("paid", bitcoin(invoice.paid()))
+        .with("total", bitcoin(invoice.total()))
+        .into()
 }
 
 fn done(result: Result<(), String>) -> Result<Value, String> {
