@@ -1,6 +1,6 @@
 # make demo      one purchase of a legacy shop through payferry, on this machine; ARGS=--once ends after it
 # make test      everything that proves payferry, and nothing that is skipped
-# make clients   only the real libraries, with the table of what they got
+# make clients   only the real libraries, with the table of what they got; ARGS="--json FILE" writes it for machines too
 
 .PHONY: demo test needs check clients clients-install
 
@@ -15,7 +15,7 @@ test: needs check clients-install
 	cargo test --features failpoints
 
 clients: needs clients-install
-	cargo test --features failpoints --test clients
+	CLIENTS_ARGS="$(ARGS)" cargo test --features failpoints --test clients
 
 needs:
 	@tools/needs.sh

@@ -13,7 +13,7 @@ want() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 echo "The build needs a Rust toolchain and a C compiler (for SQLite and secp256k1)."
 echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null 2>/dev/null || missing+=(gcc libc6-dev)
 if [ "${1:-all}" != build ]; then
-    echo "The tests also need Node.js 18 or newer, npm and Python 3.10 or newer with venv (the real client libraries), strace,"
+    echo "The tests also need Node.js 18 or newer, npm and Python 3.11 or newer with venv (the real client libraries), strace,"
     echo "iproute2, and the right to make network and mount namespaces (unshare): bitpay.com is 127.0.0.1 in there."
     want node nodejs
     want npm npm
@@ -45,7 +45,7 @@ fi
 cargo fmt --version >/dev/null 2>&1 || fail "cargo fmt is missing: rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || fail "cargo clippy is missing: rustup component add clippy"
 node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' || fail "node $(node --version) is too old: 18 or newer"
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || fail "$(python3 --version) is too old: 3.10 or newer"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$(python3 --version) is too old: 3.11 or newer"
 try='ip link set lo up && mount --bind /etc/hosts /etc/hosts'
 unshare -m -n sh -c "$try" 2>/dev/null || said="$(unshare -r -m -n sh -c "$try" 2>&1)" ||
     fail "this machine lets you make no network and mount namespaces; run as root, or allow user namespaces ($said)"

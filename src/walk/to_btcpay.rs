@@ -163,7 +163,8 @@ fn window(order: &Order, now_ms: i64, body: &mut Object, left_out: &mut Vec<Left
     let window = order.words.get("acceptanceWindow").and_then(Value::as_number);
     let Some(window) = window.and_then(crate::json::Number::as_i64) else { return };
     if (EXPIRATION_AHEAD_MS + 1..LONGEST_WINDOW_MS).contains(&window) {
-        body.push("expirationTime", now_ms + window);
+        // whole seconds: BTCPay answers a create with what it was sent, and later reads without milliseconds
+        body.push("expirationTime", (now_ms + window) / 1000 * 1000);
     } else {
         left_out.push(LeftOut { pointer: "/acceptanceWindow", id: "request-acceptancewindow-ignored" });
     }

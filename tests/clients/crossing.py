@@ -1,61 +1,51 @@
-"""One library, one way to payferry: pair, create, read."""
+"""One library by one way: the shop comes by its credential, then its script leads its life."""
 import dataclasses
 import json
 import os
 import pathlib
 import re
+import secrets
+import shutil
 import subprocess
+import threading
+import time
 
+import machine
 import setup_scripts
 
 HERE = pathlib.Path(__file__).resolve().parent
 WITHIN = 120
+DATA = json.loads((HERE / "libraries.json").read_text())
+LIBRARIES = DATA["libraries"]
 # What a developer's machine may have set, and a shop would not.
 NOT_INHERITED = re.compile(r"^(NODE_|PYTHON|REQUESTS_|SSL_|CURL_|npm_|https?_proxy$|all_proxy$|no_proxy$)", re.I)
-
-
-@dataclasses.dataclass(frozen=True)
-class Library:
-    """A package under test. `pairs`: "code" (the operator makes the code) or "setup" (its setup script asks for one)."""
-
-    package: str
-    script: str
-    pairs: str
-    ca_variable: str | None
-
-
-LIBRARIES = {
-    "bitpay-sdk": Library("npm bitpay-sdk 8.0.4", "npm_bitpay_sdk.js", "setup", "NODE_EXTRA_CA_CERTS"),
-    "bitpay": Library("PyPI bitpay 8.0.3", "pypi_bitpay.py", "setup", "REQUESTS_CA_BUNDLE"),
-    "btcpay": Library("npm btcpay 0.2.5", "npm_btcpay.js", "code", "NODE_EXTRA_CA_CERTS"),
-    # never checks a certificate, so it is given none
-    "bitpay-rest": Library("npm bitpay-rest 0.3.2", "npm_bitpay_rest.js", "code", None),
-}
+# An id of the right form that no server gave out.
+UNKNOWN = "UnknownUnknownUnknown2"
 
 
 @dataclasses.dataclass(frozen=True)
 class Crossing:
-    """`way` is what the table says; `port` tells which of the two payferries stands there."""
+    """`comes_by`: setup, code, key, foreign or none, as libraries.json tells."""
 
     library: str
     way: str
+    comes_by: str
     base: str
-    port: bool = False
+    port: bool
+
+    @property
+    def facts(self):
+        return LIBRARIES[self.library]
 
 
 def all_crossings():
-    """Every library under BitPay's names; those that can be pointed elsewhere also by address."""
+    """Every library by each of its ways; those that take longest come first."""
     found = []
-    for library in LIBRARIES:
-        found += [Crossing(library, f"DNS swap, {host}", f"https://{host}") for host in ("bitpay.com", "test.bitpay.com")]
-    for library in ("btcpay", "bitpay-rest"):
-        found += [
-            Crossing(library, "URL swap, http, port 8080", "http://127.0.0.1:8080", True),
-            Crossing(library, "URL swap, http, no port", "http://127.0.0.1"),
-            Crossing(library, "URL swap, https, port 8443", "https://127.0.0.1:8443", True),
-            Crossing(library, "URL swap, https, no port", "https://localhost"),
-        ]
-    return found
+    for library, facts in LIBRARIES.items():
+        for way, comes_by in facts["ways"].items():
+            address = DATA["addresses"][way]
+            found.append(Crossing(library, way, comes_by, address["base"], address.get("port", False)))
+    return sorted(found, key=lambda one: one.comes_by != "setup")
 
 
 @dataclasses.dataclass
@@ -65,52 +55,105 @@ class Tools:
     node: str
     python: str
     modules: str
+    packages: str
 
 
 def cross(crossing, payferry, tools, folder, orders):
-    """Gives the steps: dicts with order, step, ok, value or error, and guid (what the library sent)."""
-    library = LIBRARIES[crossing.library]
+    """Gives (steps, secrets): steps are dicts with order, step, ok, value or error; secrets are what must not be logged."""
     folder.mkdir()
-    env = environment(library, payferry, tools, folder)
-    job = {"base": crossing.base, "orders": orders}
+    env = environment(crossing, payferry, tools, folder)
+    job = new_job(crossing, payferry, folder, orders)
     steps = []
     try:
-        if library.pairs == "setup":
-            job["config"] = pair_by_setup_script(crossing, payferry, tools, folder, env)
-            steps.append({"order": "", "step": "pair", "ok": True})
-        else:
-            job["code"] = payferry.new_code()
-        if crossing.library == "bitpay-rest":
-            configure_bitpay_rest(crossing.base, tools.modules, folder)
+        steps += come_by(crossing, payferry, tools, folder, env, job)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        return [{"order": "", "step": "pair", "ok": False, "error": str(error)}]
-    return steps + run_script(library, tools, job, folder, env)
+        return [{"order": "", "step": "pair", "ok": False, "kind": "operator", "error": str(error)}], {}
+    steps += lead_life(crossing, payferry, tools, job, folder, env)
+    return steps, {name: job[name] for name in ("token", "v1_key", "pos_token") if job[name]}
 
 
-def environment(library, payferry, tools, folder):
+def new_job(crossing, payferry, folder, orders):
+    foreign = crossing.comes_by == "foreign"
+    day = 86400
+    return {
+        "module": crossing.facts["module"],
+        "base": crossing.base,
+        "environment": "Test" if "test." in crossing.base else "Prod",
+        "orders": orders,
+        "days": [date(-day), date(+day)],
+        "no_days": crossing.facts.get("no_days", ["2015-01-01", "2015-01-02"]),
+        "adopt": foreign,
+        "code": None,
+        "config": None,
+        "token": made_up(44) if foreign else None,
+        "v1_key": made_up(22) if foreign else None,
+        "pos_token": made_up(44) if foreign else payferry.pos_token,
+        "unknown": UNKNOWN,
+        "report": str(folder / "report.json"),
+    }
+
+
+def date(seconds):
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + seconds))
+
+
+def made_up(length):
+    """A credential that nobody gave out."""
+    return "".join(secrets.choice(machine.BASE58) for _ in range(length))
+
+
+def environment(crossing, payferry, tools, folder):
     env = {name: value for name, value in os.environ.items() if not NOT_INHERITED.match(name)}
-    env.update(HOME=str(folder), NODE_PATH=tools.modules, PYTHONDONTWRITEBYTECODE="1")
-    if library.ca_variable:
-        env[library.ca_variable] = payferry.ca
+    env.update(HOME=str(folder), PYTHONDONTWRITEBYTECODE="1")
+    env["NODE_PATH"] = f"{folder / 'node_modules'}:{tools.modules}"
+    env["PYTHONPATH"] = f"{tools.packages}/{crossing.facts['module']}"
+    if crossing.facts["ca"]:
+        env[crossing.facts["ca"]] = payferry.ca
     return env
 
 
+def come_by(crossing, payferry, tools, folder, env, job):
+    """Puts the credential into the job. A code is entered by the shop itself, so `pair` is a step of its own there."""
+    if crossing.facts.get("config"):
+        configure_bitpay_rest(crossing, tools.modules, folder)
+    if crossing.comes_by == "code":
+        job["code"] = payferry.new_code()
+    elif crossing.comes_by == "key":
+        job["v1_key"] = payferry.new_key()
+        return [{"order": "", "step": "pair", "ok": True, "value": None}]
+    elif crossing.comes_by == "setup":
+        job["config"] = pair_by_setup_script(crossing, payferry, tools, folder, env)
+        return [{"order": "", "step": "pair", "ok": True, "value": None}]
+    return []
+
+
 def pair_by_setup_script(crossing, payferry, tools, folder, env):
-    production = crossing.base == "https://bitpay.com"
-    if crossing.library == "bitpay-sdk":
-        code, config = setup_scripts.npm(tools.node, tools.modules, folder, env, production)
+    """Gives the configuration file that the script wrote."""
+    setup, module = crossing.facts["setup"], crossing.facts["module"]
+    if crossing.library.startswith("PyPI"):
+        command = [tools.python, f"{tools.packages}/{module}/bitpay/{setup['script']}"]
+    elif "/" in setup["writes"]:  # into its own package: the shop has one of its own, as after an `npm install`
+        shutil.copytree(f"{tools.modules}/{module}", folder / "node_modules" / module)
+        command = [tools.node, str(folder / "node_modules" / module / setup["script"])]
     else:
-        code, config = setup_scripts.pypi(tools.python, folder, env, production)
+        command = [tools.node, f"{tools.modules}/{module}/{setup['script']}"]
+    code = setup_scripts.converse(command, folder, env, setup["questions"], job_letter(crossing))
     payferry.approve(code)
-    return str(config)
+    written = folder / "node_modules" / module / setup["writes"] if "/" in setup["writes"] else folder / setup["writes"]
+    return str(written)
 
 
-def configure_bitpay_rest(base, modules, folder):
+def job_letter(crossing):
+    """What the setup scripts call BitPay's two hosts."""
+    return "T" if "test." in crossing.base else "P"
+
+
+def configure_bitpay_rest(crossing, modules, folder):
     """The package's own preset for BitPay's hosts; host and port by hand for any other."""
-    scheme, host, port = re.fullmatch(r"(https?)://([^:]+)(?::(\d+))?", base).groups()
+    scheme, host, port = re.fullmatch(r"(https?)://([^:]+)(?::(\d+))?", crossing.base).groups()
     preset = {"bitpay.com": "prod.json", "test.bitpay.com": "test.json"}.get(host)
     if preset:
-        text = pathlib.Path(modules, "bitpay-rest/config", preset).read_text()
+        text = pathlib.Path(modules, crossing.facts["module"], "config", preset).read_text()
     else:
         port = int(port or {"http": 80, "https": 443}[scheme])
         text = json.dumps({"apiHost": host, "apiPort": port, "forceSSL": scheme == "https"})
@@ -118,14 +161,30 @@ def configure_bitpay_rest(base, modules, folder):
     (folder / ".bitpay/config.json").write_text(text)
 
 
-def run_script(library, tools, job, folder, env):
-    program = tools.python if library.script.endswith(".py") else tools.node
-    command = [program, str(HERE / library.script), json.dumps(job)]
-    try:
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=WITHIN)
-        return json.loads(done.stdout)["steps"]
-    except subprocess.TimeoutExpired:
-        error = f"{library.script} did not end within {WITHIN} s"
-    except (ValueError, KeyError):
-        error = f"{library.script} ended with {done.returncode}: {(done.stderr or done.stdout)[-400:]}"
-    return [{"order": "", "step": "start", "ok": False, "error": error}]
+def lead_life(crossing, payferry, tools, job, folder, env):
+    """Runs the shop's script to its end; answers it when it asks for the operator."""
+    script = crossing.facts["shop"]
+    program = tools.python if script.endswith(".py") else tools.node
+    command = [program, str(HERE / "shops" / script), json.dumps(job)]
+    complaints = folder / "complaints.txt"
+    with complaints.open("w") as stderr, subprocess.Popen(
+        command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as shop:
+        late = threading.Timer(WITHIN, shop.kill)
+        late.start()
+        try:
+            with payferry.operator() as operator:
+                for line in shop.stdout:  # some libraries print what they are told
+                    if line in ("@before\n", "@adopt\n"):
+                        shop.stdin.write(operator(line.strip()[1:]) + "\n")
+                        shop.stdin.flush()
+            code = shop.wait()
+        finally:
+            late.cancel()
+            shop.kill()
+    report = folder / "report.json"
+    steps = json.loads(report.read_text())["steps"] if report.exists() else []
+    if code != 0:
+        said = complaints.read_text()[-600:].strip() or f"killed after {WITHIN} s"
+        steps.append({"order": "", "step": "end", "ok": False, "kind": "process", "error": f"{script} ended with {code}: {said}"})
+    return steps

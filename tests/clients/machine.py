@@ -1,12 +1,18 @@
 """The private machine of the proof: its names, and the payferry that runs on it."""
+import contextlib
+import hashlib
 import json
 import pathlib
+import secrets
 import signal
 import subprocess
+import threading
 import time
+import urllib.request
 
 READY_WITHIN = 60
 STORE = "demo"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def run(*command, **more):
@@ -25,12 +31,24 @@ def swap_names(folder):
     run("mount", "--bind", hosts, "/etc/hosts")
 
 
+def new_sin():
+    """The identity of a key that nobody has: a point of sale signs nothing."""
+    body = b"\x0f\x02" + secrets.token_bytes(20)
+    number = int.from_bytes(body + hashlib.sha256(hashlib.sha256(body).digest()).digest()[:4], "big")
+    letters = ""
+    while number:
+        number, at = divmod(number, 58)
+        letters = BASE58[at] + letters
+    return letters
+
+
 class Payferry:
     """`payferry demo` at two fixed addresses, with its sandbox."""
 
     def __init__(self, program, folder, http, https):
         folder.mkdir()
         self.program, self.log = program, folder / "payferry.log"
+        self.adopting = threading.Lock()
         ready = folder / "ready.json"
         demo = ["demo", "--json", ready, "--http-listen", http, "--https-listen", https, "--log"]
         # setpriv: should this runner be killed, payferry ends with it
@@ -41,6 +59,7 @@ class Payferry:
         self._wait(ready)
         told = json.loads(ready.read_text())
         self.ca, self.config, self.sandbox = told["ca_file"], told["config_file"], told["sandbox"]
+        self.pos_token = self._new_pos_token(told["shop"]["http"])
 
     def _wait(self, ready):
         for _ in range(READY_WITHIN * 10):
@@ -52,14 +71,65 @@ class Payferry:
         self.stop()
         raise RuntimeError(f"payferry demo was not ready within {READY_WITHIN} s:\n{self.logged()}")
 
+    def _told(self, *command):
+        return json.loads(run(self.program, "--config", self.config, *command, "--json"))
+
     def new_code(self):
         """A pairing code for a shop to enter."""
-        told = run(self.program, "--config", self.config, "pairing", "new", STORE, "--json")
-        return json.loads(told)["pairing_code"]
+        return self._told("pairing", "new", STORE)["pairing_code"]
+
+    def _new_pos_token(self, address):
+        """A token for the point of sale, claimed by code as the merchant's dashboard did."""
+        code = self._told("pairing", "new", STORE, "--facade", "pos")["pairing_code"]
+        asked = json.dumps({"id": new_sin(), "pairingCode": code}).encode()
+        request = urllib.request.Request(f"{address}/tokens", asked, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["data"][0]["token"]
 
     def approve(self, code):
         """Approves a code that a shop asked for."""
         run(self.program, "--config", self.config, "pairing", "approve", code, "--store", STORE)
+
+    def new_key(self):
+        """A v1 API key for a shop to be given."""
+        return self._told("credential", "add", "--store", STORE, "--kind", "v1-key")["v1_key"]
+
+    def pending(self):
+        """Ids of the credentials that were refused and may be adopted."""
+        return {one["id"] for one in self._told("credential", "pending")["pending"]}
+
+    @contextlib.contextmanager
+    def operator(self):
+        """Gives a function that does what a shop waits for; one adoption at a time, so that the newest is the shop's own."""
+        seen = []
+
+        def act(asked):
+            if asked == "before":
+                self.adopting.acquire()
+                seen[:] = [None]
+                with contextlib.suppress(RuntimeError):
+                    seen[:] = [self.pending()]
+                return "go on"
+            try:
+                return self._adopt(seen.pop())
+            finally:
+                self.adopting.release()
+
+        try:
+            yield act
+        finally:
+            if seen:  # the shop died before it asked for the adoption
+                self.adopting.release()
+
+    def _adopt(self, before):
+        try:
+            new = self.pending() - (before or set())
+            if len(new) != 1:
+                return f"{len(new)} new credentials are pending, not the shop's one"
+            run(self.program, "--config", self.config, "credential", "adopt", new.pop(), "--store", STORE)
+            return "done"
+        except RuntimeError as error:
+            return " ".join(str(error).split())[:150]
 
     def logged(self):
         """All that it has logged."""

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Real BitPay libraries, unmodified and pinned, buy through payferry.
+"""Real BitPay libraries, unmodified and pinned, live their whole life at payferry.
 
-    unshare -m -n python3 run.py PAYFERRY INSTALLED
+    unshare -m -n python3 run.py PAYFERRY INSTALLED [--json FILE] [--only WORD]
 
 PAYFERRY is the program; INSTALLED is where `make clients-install` put the libraries. Must run in network and mount
-namespaces of its own: bitpay.com is 127.0.0.1 in there. Writes INSTALLED/result.json and INSTALLED/payferry.log;
-ends with 1 if anything failed.
+namespaces of its own: bitpay.com is 127.0.0.1 in there. --json writes what the tables say for machines, --only takes the
+libraries whose name holds WORD. Always writes INSTALLED/result.json (every answer as the library held it) and
+INSTALLED/payferry.log; ends with 1 if anything is not as expected.csv says.
 """
+import argparse
 import concurrent.futures
 import json
 import pathlib
@@ -19,67 +21,73 @@ import judge
 import machine
 import promises
 import show
+import verdict
 
-AT_ONCE = 4
+AT_ONCE = 3
 
 
 def main():
-    program, installed = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
-    tools = crossing.Tools("node", str(installed / "venv/bin/python"), str(installed / "node_modules"))
+    asked = arguments()
+    program, installed = pathlib.Path(asked.payferry).resolve(), pathlib.Path(asked.installed).resolve()
+    tools = crossing.Tools("node", str(installed / "venv/bin/python"), str(installed / "node_modules"), str(installed / "python"))
     orders = json.loads((crossing.HERE / "orders.json").read_text())
+    ways = [way for way in crossing.all_crossings() if asked.only in way.library]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="payferry-clients-"))
     machine.swap_names(folder)
-    payferries = []
+    payferries, rows, ended = [], [], []
     try:
         payferries.append(machine.Payferry(program, folder / "default", "127.0.0.1:80", "127.0.0.1:443"))
         payferries.append(machine.Payferry(program, folder / "ports", "127.0.0.1:8080", "127.0.0.1:8443"))
-        rows = cross_all(payferries, tools, folder, orders)
+        rows = cross_all(payferries, tools, folder, orders, ways)
     finally:
         ended = [payferry.stop() for payferry in payferries]
         logged = "".join(payferry.logged() for payferry in payferries)
         (installed / "payferry.log").write_text(logged)
         shutil.rmtree(folder, ignore_errors=True)
     (installed / "result.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1))
+    conclude(rows, ended, judge.leaked(logged, [(row["steps"], row.pop("secrets")) for row in rows], orders), asked, installed)
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("payferry")
+    parser.add_argument("installed")
+    parser.add_argument("--json")
+    parser.add_argument("--only", default="")
+    return parser.parse_args()
+
+
+def cross_all(payferries, tools, folder, orders, ways):
+    def one(numbered):
+        number, way = numbered
+        payferry = payferries[1 if way.port else 0]
+        steps, secrets = crossing.cross(way, payferry, tools, folder / f"shop-{number}", orders)
+        verdict.judged(way, steps, orders, payferry.sandbox)
+        return {"library": way.library, "way": way.way, "orders": len(orders), "steps": steps, "secrets": secrets}
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = list(pool.map(one, enumerate(ways)))
+    return sorted(rows, key=lambda row: list(crossing.LIBRARIES).index(row["library"]))
+
+
+def conclude(rows, ended, leaks, asked, installed):
+    table, names = verdict.expected_table()
+    for row in rows:
+        verdict.compare(row, table[row["library"], row["way"]], names)
+    kept = promises.kept(rows, installed / "node_modules", everything=not asked.only)
     failed = [line for row in rows for line in show.failures(row)]
+    failed += [f"FAILED {library}: promised {member}: {what}" for library, one in kept.items() for member, what, _ in one["broken"]]
+    failed += [f"FAILED cannot.json: {line}" for line in promises.stale(kept) if not asked.only]
     failed += [f"FAILED payferry demo ended with {code}" for code in ended if code != 0]
-    every_step = [step for row in rows for step in row["steps"]]
-    failed += [f"FAILED payferry's log holds a secret: {name}" for name in judge.leaked(logged, every_step, orders)]
-    print("\n".join([*show.table(rows), *show.promises(rows), "", *failed]), flush=True)
+    failed += [f"FAILED payferry's log holds a secret: {name}" for name in leaks]
+    if asked.json:
+        told = [{name: row[name] for name in ("library", "way", "good", "cells")} for row in rows]
+        pathlib.Path(asked.json).write_text(json.dumps({"crossings": told, "promises": kept, "failed": failed}, indent=1))
+    print("\n".join([*show.table(rows, names), *show.promises(kept), "", *failed]), flush=True)
     if failed:
         print(f"Each answer: {installed / 'result.json'}; payferry's log: {installed / 'payferry.log'}")
     print(f"clients: {sum(row['good'] for row in rows)} passed, {sum(not row['good'] for row in rows)} failed", flush=True)
     sys.exit(1 if failed else 0)
-
-
-def cross_all(payferries, tools, folder, orders):
-    def one(numbered):
-        number, way = numbered
-        payferry = payferries[1 if way.port else 0]
-        steps = crossing.cross(way, payferry, tools, folder / f"shop-{number}", orders)
-        return judged(way, steps, orders, payferry.sandbox, tools.modules)
-
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, enumerate(crossing.all_crossings())))
-
-
-def judged(way, steps, orders, sandbox, modules):
-    """Adds to each answer what is wrong in it, and what its library's types miss."""
-    by_name = {order["name"]: order for order in orders}
-    library = crossing.LIBRARIES[way.library]
-    made = {step["order"]: step for step in steps if step["step"] == "create" and step["ok"]}
-    for step in steps:
-        if not step["ok"] or step["step"] not in ("create", "read"):
-            continue
-        order, create = by_name[step["order"]], made[step["order"]]
-        step["wrong"] = judge.wrong(step["value"], order, create.get("guid"), sandbox)
-        if step["step"] == "read":
-            step["wrong"] += [f"{name} (changed)" for name in judge.changed(create["value"], step["value"], order)]
-        if "types" not in step and (kind := promises.declared(modules, way.library)):
-            step["types"] = promises.broken(kind, step["value"])
-        if "types" in step:
-            step["types"] = [one for one in step["types"] if one[0].split(".")[0] not in judge.CORE]
-    row = {"package": library.package, "way": way.way, "orders": len(orders), "steps": steps}
-    return {**row, "good": show.complete(row)}
 
 
 main()

@@ -1,68 +1,38 @@
-"""The tables at the end: library x way x step, and what the libraries' types promise beyond what must be right."""
+"""The tables at the end: library x way x step, and the members that the libraries' own types promise."""
 import textwrap
 
-STEPS = ("pair", "create", "read")
+SIGNS = {"ok": "ok", "refused": "refused", "absent": "-"}
+
+
+def table(rows, names):
+    """One line for each crossing: `ok`, `refused` (as due), `-` (the library has no such call), `later`, or WRONG."""
+    widths = [max(len(name), 7) + 1 for name in names]
+    heading = "".join(f"{name:>{width}}" for name, width in zip(names, widths))
+    lines = [f"{'LIBRARY':<25}{'WAY':<23}{heading}"]
+    for row in rows:
+        cells = "".join(f"{sign(row['cells'][name]):>{width}}" for name, width in zip(names, widths))
+        lines.append(f"{row['library']:<25}{row['way']:<23}{cells}")
+    return lines
+
+
+def sign(cell):
+    if not cell["as_expected"]:
+        return "WRONG"
+    return "later" if cell["expected"] == "later" else SIGNS[cell["came"]]
 
 
 def failures(row):
-    """One line for each thing that went wrong in a crossing."""
-    place = f"{row['package']}, {row['way']}"
-    for step in row["steps"]:
-        what = f"{step['step']} {step['order']}".strip()
-        if not step["ok"]:
-            yield f"FAILED {place}: {what}: {step['error']}"
-        elif step.get("wrong"):
-            yield f"FAILED {place}: {what}: wrong {', '.join(step['wrong'])}"
+    """One line for each thing that is not as expected in a crossing."""
+    return [f"FAILED {row['library']}, {row['way']}: {reason}" for reason in row["failed"]]
 
 
-def table(rows):
-    """Each cell tells how many of the orders went right."""
-    lines = [f"{'LIBRARY':<24}{'WAY':<30}{'PAIR':>6}{'CREATE':>8}{'READ':>6}"]
-    for row in rows:
-        cells = [cell(row, name) for name in STEPS]
-        lines.append(f"{row['package']:<24}{row['way']:<30}{cells[0]:>6}{cells[1]:>8}{cells[2]:>6}")
+def promises(found):
+    """For each library: how many promised members were checked, those that broke the promise, and those that cannot be there."""
+    lines = ["", "Members of an invoice that the libraries' own types promise, beyond what the steps check by value:"]
+    for library, one in found.items():
+        lines.append(f"{library:<25}{one['answers']} answers, {one['kept']} members right in all of them, {len(one['excused'])} cannot be there")
+        lines += [f"{'':<25}WRONG {member}: {what} ({count} answers)" for member, what, count in one["broken"]]
+        if one["excused"]:
+            text = ", ".join(sorted({member for member, _ in one["excused"]}))
+            lines += textwrap.wrap(text, 120, initial_indent=" " * 27, subsequent_indent=" " * 27)
     return lines
-
-
-def cell(row, name):
-    good, wanted = count(row, name)
-    return f"{good}/{wanted}"
-
-
-def complete(row):
-    """Whether every step of every order was taken, and was right."""
-    return all(good == wanted for good, wanted in (count(row, name) for name in STEPS))
-
-
-def count(row, name):
-    good = [step for step in row["steps"] if step["step"] == name and step["ok"] and not step.get("wrong")]
-    return len(good), 1 if name == "pair" else row["orders"]
-
-
-def promises(rows):
-    """Counted and shown, not failed. `missing` and wrong types break a promise; `absent` ones were optional."""
-    lines = ["", "Other members that the libraries' own types name, in all answers of a new invoice:"]
-    lines.append(f"{'LIBRARY':<24}{'MEMBER':<44}{'WHAT':<40}{'ANSWERS':>8}")
-    for package in dict.fromkeys(row["package"] for row in rows):
-        answers = [step for row in rows if row["package"] == package for step in row["steps"] if "types" in step]
-        counts = {}
-        for step in answers:
-            for member, what in {(member, what) for member, what in step["types"]}:
-                counts[member, what] = counts.get((member, what), 0) + 1
-        lines += promised_by(package, counts, len(answers))
-    return lines
-
-
-def promised_by(package, counts, answers):
-    if answers == 0:
-        return [f"{package:<24}(no types in the package, or no answer)"]
-    broken = {key: count for key, count in counts.items() if key[1] != "absent"}
-    lines = [
-        f"{package:<24}{member:<44}{what:<40}{f'{count}/{answers}':>8}" for (member, what), count in sorted(broken.items())
-    ]
-    lines = lines or [f"{package:<24}(nothing wrong, nothing missing)"]
-    absent = sorted(member for member, what in counts if what == "absent")
-    if not absent:
-        return lines
-    text = f"{len(absent)} optional and absent in some: {', '.join(absent)}"
-    return lines + textwrap.wrap(text, 120, initial_indent=" " * 24, subsequent_indent=" " * 26)
