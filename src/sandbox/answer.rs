@@ -1,5 +1,7 @@
 //! Answers with the headers that BTCPay's server puts on them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::ids::{self, Random};
@@ -32,6 +34,29 @@ pub enum Guard {
     Receipt,
 }
 
+/// A long body that is made while it goes out.
+#[derive(Clone)]
+pub struct Pieces(Arc<dyn Fn(usize) -> Option<Bytes> + Send + Sync>);
+
+impl Pieces {
+    /// `make` gives the piece of a number, None after the last one.
+    #[must_use]
+    pub fn new(make: impl Fn(usize) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// The pieces in order.
+    pub fn into_iter(self) -> impl Iterator<Item = Bytes> + Send + Sync {
+        (0..).map_while(move |at| (self.0)(at))
+    }
+}
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pieces")
+    }
+}
+
 /// An answer before it goes out.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -41,6 +66,8 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// May be empty.
     pub body: Bytes,
+    /// In place of `body`, in chunks.
+    pub pieces: Option<Pieces>,
     /// How its end is marked.
     pub framing: Framing,
     /// Security headers.
@@ -59,6 +86,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: Bytes::new(),
+            pieces: None,
             framing: Framing::Length,
             guard: Guard::Api,
             scripts: String::new(),
@@ -90,10 +118,22 @@ impl Answer {
         Self { status, framing: Framing::Chunked, ..Self::json(value) }
     }
 
+    /// 200 with JSON that is made while it goes out.
+    #[must_use]
+    pub fn pieces(pieces: Pieces) -> Self {
+        Self { pieces: Some(pieces), framing: Framing::Chunked, ..Self::json(&Value::Null) }
+    }
+
     /// `{"error":"..."}`.
     #[must_use]
     pub fn error(status: u16, text: &str) -> Self {
         Self::chunked_json(status, &Object::new().with("error", text).into())
+    }
+
+    /// `{"error":"..."}` with a length: the rates' way.
+    #[must_use]
+    pub fn error_with_length(status: u16, text: &str) -> Self {
+        Self { framing: Framing::Length, ..Self::error(status, text) }
     }
 
     /// The 401 of a refused signature (`BitId`) or key (`ApiKey`).

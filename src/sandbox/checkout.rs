@@ -41,7 +41,7 @@ pub fn receipt(id: &str, room: &Room) -> Answer {
     match found(id, room, shown).flatten() {
         None => Answer::page(404, NOT_FOUND, Guard::Receipt, 1, room.random()),
         Some((store, status)) => {
-            let nonces = if status == Status::Paid { 3 } else { 2 };
+            let nonces = if matches!(status, Status::New | Status::Paid) { 3 } else { 2 };
             let name = room.state().store(&store).map(|store| store.options.name.clone()).unwrap_or_default();
             let title = format!("Receipt from {}", super::owner_page::escaped(&name));
             let cookie = ".AspNetCore.Mvc.CookieTempDataProvider=; expires=Thu, 01 Jan 1970 00:00:00 GMT; path=/; \

@@ -29,11 +29,23 @@ pub fn invoice(call: &Call, room: &Room, store: &Store, by_key: bool, outage: Op
         Err(Unreadable::Crash) => return Answer::crash(),
         Err(Unreadable::Invalid) => return Answer::error(400, "Invalid invoice"),
     };
-    let maker = Maker { call, room, store, now_ms: room.now_ms(), outage };
-    match maker.make(&request) {
-        Ok(invoice) => keep(room, invoice, maker.now_ms),
+    let now_ms = room.now_ms();
+    match assemble(room, store, &call.root, &request, now_ms, outage) {
+        Ok(invoice) => keep(room, invoice, now_ms),
         Err(answer) => answer,
     }
+}
+
+/// An invoice that is not kept yet, or the answer that refuses it.
+pub fn assemble(
+    room: &Room,
+    store: &Store,
+    root: &str,
+    request: &CreateRequest,
+    now_ms: i64,
+    outage: Option<Outage>,
+) -> Result<Invoice, Answer> {
+    Maker { root, room, store, now_ms, outage }.make(request)
 }
 
 /// The body by its charset; the content type begins with `application/json`.
@@ -66,12 +78,12 @@ fn keep(room: &Room, mut invoice: Invoice, now_ms: i64) -> Answer {
     if invoice.method.is_none() {
         invoice.status = Status::Complete;
     }
-    room.state().invoices.push(invoice);
+    room.state().add(invoice);
     Answer::json(&Object::new().with("facade", "pos/invoice").with("data", data).into())
 }
 
 struct Maker<'a> {
-    call: &'a Call,
+    root: &'a str,
     room: &'a Room,
     store: &'a Store,
     now_ms: i64,
@@ -111,7 +123,7 @@ impl Maker<'_> {
         Invoice {
             id: ids::invoice(self.room.random()),
             store: self.store.id.clone(),
-            root: self.call.root.clone(),
+            root: self.root.to_owned(),
             price,
             top_up: request.price.is_none(),
             currency,

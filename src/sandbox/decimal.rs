@@ -119,6 +119,26 @@ impl Decimal {
         quotient.checked_add(u128::from(rest > 0))
     }
 
+    /// One divided by this, to 28 digits without zeros at the end; None where it does not fit.
+    #[must_use]
+    pub fn inverse(self) -> Option<Self> {
+        let one = 10u128.checked_pow(self.scale)?;
+        let mut digits = DEEPEST_SCALE as u32;
+        let dividend = loop {
+            match 10u128.checked_pow(digits).and_then(|unit| unit.checked_mul(one)) {
+                Some(dividend) => break dividend,
+                None => digits = digits.checked_sub(1)?,
+            }
+        };
+        let whole = dividend.checked_div(self.mantissa)?;
+        let rest = dividend % self.mantissa;
+        let (mut mantissa, mut scale) = (whole + u128::from(rest >= self.mantissa.div_ceil(2)), digits);
+        while scale > 0 && mantissa.is_multiple_of(10) {
+            (mantissa, scale) = (mantissa / 10, scale - 1);
+        }
+        Some(Self { negative: self.negative, ..Self::new(mantissa, scale)? })
+    }
+
     /// All digits, zeros at the end included: `5.00`.
     #[must_use]
     pub fn text(self) -> String {
@@ -192,6 +212,16 @@ mod tests {
             text("0.123456789012345678901234567890").as_deref(),
             Some("0.1234567890123456789012345679")
         );
+    }
+
+    #[test]
+    fn inverses() {
+        let inverse = |s: &str| Decimal::parse(s).and_then(Decimal::inverse).map(Decimal::text);
+        assert_eq!(inverse("50000").as_deref(), Some("0.00002"));
+        assert_eq!(inverse("8").as_deref(), Some("0.125"));
+        assert_eq!(inverse("3").as_deref(), Some("0.3333333333333333333333333333"));
+        assert_eq!(inverse("50000.123").as_deref(), Some("0.000019999950800121031702262"));
+        assert_eq!(inverse("0"), None);
     }
 
     #[test]

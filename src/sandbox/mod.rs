@@ -7,6 +7,7 @@
 
 mod answer;
 mod auth;
+mod bulk;
 mod call;
 mod checkout;
 mod create;
@@ -33,12 +34,13 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use bulk::Bulk;
 pub use decimal::Decimal;
 pub use faults::{Fault, Faults, Matching, Outage, Received};
 pub use ids::Random;
@@ -93,9 +95,16 @@ struct Shared {
     options: Options,
     state: Mutex<store::State>,
     faults: Faults,
+    /// Where the API listens.
+    api: OnceLock<SocketAddr>,
 }
 
 impl Room {
+    /// Scheme and host for what is made without a request.
+    fn root(&self) -> String {
+        self.0.api.get().map_or_else(|| "http://localhost".to_owned(), |address| format!("http://{address}"))
+    }
+
     fn state(&self) -> MutexGuard<'_, store::State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,7 +142,8 @@ impl Sandbox {
     /// An empty one: no stores yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let shared = Shared { options, state: Mutex::default(), faults: Faults::default() };
+        let shared =
+            Shared { options, state: Mutex::default(), faults: Faults::default(), api: OnceLock::new() };
         Self(Room(Arc::new(shared)))
     }
 
@@ -152,6 +162,9 @@ impl Sandbox {
     /// The BitPay API, until `stop`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let room = self.0;
+        if let Ok(address) = listener.local_addr() {
+            let _ = room.0.api.set(address);
+        }
         server::serve(listener, stop, move |request, budget| server::api(room.clone(), request, budget))
             .await;
     }

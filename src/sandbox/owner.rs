@@ -1,6 +1,7 @@
 //! What the owner of the stores does, outside of the BitPay API.
 
 use super::Room;
+use super::bulk::{self, Bulk};
 use super::decimal::Decimal;
 use super::ids;
 use super::invoice::{Invoice, Payment, Status};
@@ -135,6 +136,15 @@ impl Owner {
         Ok(key)
     }
 
+    /// Makes many invoices without requests.
+    ///
+    /// # Errors
+    /// The text of the refusal.
+    pub fn create_invoices(&self, store: &str, bulk: &Bulk) -> Result<(), String> {
+        let found = self.0.state().store(store).cloned().ok_or(OwnerError::NoStore.to_string())?;
+        bulk::make(&self.0, &found, &self.0.root(), bulk)
+    }
+
     /// All invoices, the oldest first.
     #[must_use]
     pub fn invoices(&self) -> Vec<Invoice> {
@@ -217,6 +227,14 @@ impl Owner {
     /// [`OwnerError::NoInvoice`].
     pub fn archive(&self, invoice: &str) -> Result<(), OwnerError> {
         self.on(invoice, |found| found.archived = true)
+    }
+
+    /// Moves the creation of an invoice, for tests of what a list shows.
+    ///
+    /// # Errors
+    /// [`OwnerError::NoInvoice`].
+    pub fn backdate(&self, invoice: &str, created_ms: i64) -> Result<(), OwnerError> {
+        self.on(invoice, |found| found.created_ms = created_ms)
     }
 
     fn on(&self, invoice: &str, act: impl FnOnce(&mut Invoice)) -> Result<(), OwnerError> {

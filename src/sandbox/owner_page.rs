@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use super::answer::{Answer, Framing, Guard};
+use super::bulk::Bulk;
 use super::checkout::when;
 use super::invoice::Invoice;
 use super::owner::{Mark, Owner, OwnerError};
@@ -65,6 +66,9 @@ fn act(owner: &Owner, segments: &[&str], fields: &Fields) -> Option<Result<Value
         ["stores", store, "legacy-api-key"] => {
             owner.legacy_api_key(store).map(|key| Object::new().with("key", key).into()).map_err(said)
         }
+        ["stores", store, "invoices"] => {
+            done(fields.bulk().and_then(|bulk| owner.create_invoices(store, &bulk)))
+        }
         ["approve"] => {
             let (code, store) =
                 (fields.get("code").unwrap_or_default(), fields.get("store").unwrap_or_default());
@@ -116,6 +120,14 @@ impl Fields {
         let Ok(Value::Object(object)) = json::parse(body) else { return Self(Vec::new()) };
         let text = |(name, value): (&str, &Value)| Some((name.to_owned(), value.as_str()?.to_owned()));
         Self(object.iter().filter_map(text).collect())
+    }
+
+    /// `count` invoices like `body`, one every `everyMs` milliseconds.
+    fn bulk(&self) -> Result<Bulk, String> {
+        let body = self.get("body").unwrap_or_else(|| r#"{"price":5,"currency":"USD"}"#.to_owned());
+        let count = self.get("count").and_then(|count| count.parse().ok()).ok_or("how many? (count)")?;
+        let every_ms = self.get("everyMs").and_then(|every| every.parse().ok()).unwrap_or(1000);
+        Ok(Bulk { body, count, every_ms })
     }
 
     fn get(&self, name: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use super::auth::{self, Identity};
 use super::call::{Call, escaped};
 use super::faults::Outage;
 use super::{checkout, create, list, rates, read, tokens};
+use crate::json::Object;
 
 /// Answers a call.
 pub fn answer(call: &Call, room: &Room, outage: Option<Outage>) -> Answer {
@@ -58,17 +59,25 @@ fn dispatch(call: &Call, room: &Room, outage: Option<Outage>) -> Answer {
         },
         "/invoices" | "/invoices/" => invoices(call, room, outage),
         "/rates" | "/rates/" if get => rates::list(call, room),
-        "/rates" | "/rates/" => wrong_method(call, "GET"),
-        "/invoice" if get => match call.parameter("id") {
-            Some(id) => checkout::page(&id, room),
-            None => Answer::empty(404),
-        },
+        "/api/rates" | "/api/rates/" if get => rates::open(call, room),
+        "/rates" | "/rates/" | "/api/rates" | "/api/rates/" => wrong_method(call, "GET"),
+        "/invoice" | "/invoice/" if get => checkout::page(&call.parameter("id").unwrap_or_default(), room),
+        "/invoice" | "/invoice/" => wrong_method(call, "GET"),
         "/invoice/status" if get => checkout::status(&call.parameter("invoiceId").unwrap_or_default(), room),
         "/api-access-request" | "/api-tokens" if get => {
             let cookie = ".AspNetCore.Mvc.CookieTempDataProvider=none; path=/; samesite=lax; httponly";
             Answer { guard: Guard::Api, ..login(call) }.with_header("Set-Cookie", cookie)
         }
-        "/" | "/wallets" if get => login(call),
+        "/" | "/wallets" => Answer { guard: Guard::Api, framing: length(call), ..login(call) },
+        "/docs" if get => login(call),
+        "/misc/lang" | "/swagger/v1/swagger.json" if get => {
+            let target = login(call).headers;
+            let mut answer = unauthenticated();
+            answer.headers.extend(target);
+            answer
+        }
+        "/api/v1/server/info" if get => unauthenticated(),
+        "/api/v1/health" if get => Answer::json(&Object::new().with("synchronized", true).into()),
         "/login" if get => Answer::page(200, "Sign in", Guard::Page, 1, room.random()),
         _ => deeper(call, room, &lower),
     }
@@ -80,12 +89,17 @@ fn deeper(call: &Call, room: &Room, lower: &str) -> Answer {
     let first = lower.split('/').nth(1).unwrap_or_default();
     let last = segments.get(2).map(|last| last.to_ascii_lowercase()).unwrap_or_default();
     match (first, segments.len(), last.as_str()) {
+        ("rates", 2, _) | ("rates", 3, "") if call.method == "GET" => rates::of_base(call, room, segments[1]),
+        ("rates", 3, _) | ("rates", 4, _) if call.method == "GET" => {
+            rates::of_pair(call, room, segments[1], segments[2])
+        }
         ("invoices", 2, _) | ("invoices", 3, "") => one_invoice(call, room, segments[1]),
         ("invoices", 3, "refund") if call.method == "GET" => login(call),
         ("i", 2, _) | ("i", 3, "") if call.method == "GET" => checkout::page(segments[1], room),
         ("i", 3, "btc" | "btc-chain") if call.method == "GET" => checkout::page(segments[1], room),
         ("i", 3, "status") if call.method == "GET" => checkout::status(segments[1], room),
         ("i", 3, "receipt") if call.method == "GET" => checkout::receipt(segments[1], room),
+        ("i", 2, _) | ("i", 3, "") => wrong_method(call, "GET"),
         ("i", 3, _) if call.method == "GET" => Answer { guard: Guard::Checkout, ..Answer::empty(404) },
         _ => Answer::empty(404),
     }
@@ -93,6 +107,21 @@ fn deeper(call: &Call, room: &Room, lower: &str) -> Answer {
 
 fn wrong_method(call: &Call, allow: &str) -> Answer {
     Answer::wrong_method(allow, call.method == "HEAD")
+}
+
+/// An answer to HEAD has no body and no length.
+fn length(call: &Call) -> Framing {
+    if call.method == "HEAD" { Framing::None } else { Framing::Length }
+}
+
+/// The 401 of BTCPay's own API.
+fn unauthenticated() -> Answer {
+    let body = Object::new()
+        .with("code", "unauthenticated")
+        .with("message", "Authentication is required for accessing this endpoint");
+    let mut answer = Answer { status: 401, guard: Guard::None, ..Answer::json(&body.into()) };
+    answer.headers = vec![("Content-Type", "application/json".to_owned())];
+    answer
 }
 
 /// 302 to the login page of the same host.

@@ -74,7 +74,8 @@ pub async fn api(room: Room, request: Request<Incoming>, budget: Budget) -> Resp
         let known = call.as_ref().map(|call| routes::answer(call, &room, outage));
         known.unwrap_or_else(Answer::broken_request)
     };
-    let answer = meet(fault, &budget, &room, carry_out).await;
+    let mut answer = meet(fault, &budget, &room, carry_out).await;
+    answer.close |= parts.version == http::Version::HTTP_10;
     room.faults().answered(number, answer.status);
     response(answer)
 }
@@ -133,12 +134,16 @@ fn received(parts: &http::request::Parts, target: &str, body: &Bytes) -> Receive
 #[must_use]
 pub fn response(answer: Answer) -> Response<Body> {
     let guards = answer.guards();
-    let body = match answer.framing {
-        Framing::Chunked => {
+    let body = match (answer.framing, answer.pieces) {
+        (_, Some(pieces)) => {
+            let frames = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+            BodyExt::boxed(StreamBody::new(stream::iter(frames)))
+        }
+        (Framing::Chunked, None) => {
             let frame = Ok::<_, Infallible>(Frame::data(answer.body));
             BodyExt::boxed(StreamBody::new(stream::iter([frame])))
         }
-        Framing::Length | Framing::None => Full::new(answer.body).boxed(),
+        (Framing::Length | Framing::None, None) => Full::new(answer.body).boxed(),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

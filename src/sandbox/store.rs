@@ -1,5 +1,7 @@
 //! What the look-alike remembers: stores, pairing codes, tokens, invoices.
 
+use std::collections::HashMap;
+
 use super::decimal::Decimal;
 use super::invoice::{Invoice, NetworkFee, Speed};
 
@@ -35,6 +37,8 @@ pub struct StoreOptions {
     pub network_fee: NetworkFee,
     /// Rates of this store alone (`BTC_USD`, decimal text); None for those of the sandbox.
     pub rates: Option<Vec<(String, String)>>,
+    /// Pairs of `GET /rates` where the query names none (`BTC_USD,BTC_EUR`); empty for none.
+    pub default_pairs: String,
 }
 
 impl Default for StoreOptions {
@@ -49,6 +53,7 @@ impl Default for StoreOptions {
             expiration_minutes: 15,
             network_fee: NetworkFee::AfterFirst,
             rates: None,
+            default_pairs: String::new(),
         }
     }
 }
@@ -109,8 +114,10 @@ pub struct State {
     pub codes: Vec<PairingCode>,
     /// Approved tokens, the oldest first.
     pub tokens: Vec<Token>,
-    /// In order of creation.
+    /// In order of creation; none is ever removed.
     pub invoices: Vec<Invoice>,
+    /// Their places by id.
+    places: HashMap<String, usize>,
 }
 
 impl State {
@@ -126,9 +133,15 @@ impl State {
         self.tokens.iter().find(|token| token.sin == sin)
     }
 
+    /// Keeps a new invoice.
+    pub fn add(&mut self, invoice: Invoice) {
+        self.places.insert(invoice.id.clone(), self.invoices.len());
+        self.invoices.push(invoice);
+    }
+
     /// The invoice of that id, exact letter case.
     pub fn invoice_mut(&mut self, id: &str) -> Option<&mut Invoice> {
-        self.invoices.iter_mut().find(|invoice| invoice.id == id)
+        self.invoices.get_mut(*self.places.get(id)?)
     }
 
     /// Turns a code into a token of `store`.

@@ -87,6 +87,11 @@ enum Action {
     Archive {
         id: String,
     },
+    /// The time of creation is moved, by hand in the database.
+    Backdate {
+        id: String,
+        created: i64,
+    },
 }
 
 #[derive(Deserialize, Clone, Default)]
@@ -100,6 +105,7 @@ struct Settings {
     website: Option<String>,
     expiration_minutes: Option<i64>,
     rates: Option<BTreeMap<String, String>>,
+    default_pairs: String,
 }
 
 impl Settings {
@@ -117,6 +123,7 @@ impl Settings {
                 _ => NetworkFee::AfterFirst,
             },
             speed: self.speed.as_deref().map_or(defaults.speed, |word| Speed::of_word(word).unwrap()),
+            default_pairs: self.default_pairs.clone(),
             rates: self.rates.clone().map(|rates| rates.into_iter().collect()),
             ..defaults
         }
@@ -188,6 +195,7 @@ async fn carry_out(action: &Action, bench: &Bench, names: &mut Names) {
         Action::Revoke { token } => owner.revoke(&own(names, token)),
         Action::Confirm { id } => owner.confirm(&own(names, id)).unwrap(),
         Action::Archive { id } => owner.archive(&own(names, id)).unwrap(),
+        Action::Backdate { id, created } => owner.backdate(&own(names, id), *created).unwrap(),
         Action::Mark { id, settled } => {
             owner.mark(&own(names, id), if *settled { Mark::Settled } else { Mark::Invalid }).unwrap();
         }
@@ -218,7 +226,7 @@ pub fn post(target: &str, body: &[u8]) -> Raw {
     let headers = [("Host", "127.0.0.1:14142".to_owned()), ("Content-Type", "application/json".to_owned())];
     let mut headers: Vec<(String, String)> = headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
     headers.push(("Content-Length".to_owned(), body.len().to_string()));
-    Raw { method: "POST".to_owned(), target: target.to_owned(), headers, body: body.to_vec() }
+    Raw { method: "POST".to_owned(), target: target.to_owned(), version: None, headers, body: body.to_vec() }
 }
 
 /// The same with a signature.

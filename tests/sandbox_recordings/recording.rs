@@ -1,9 +1,11 @@
 //! Reading the recordings.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// One recorded exchange; `id` is `FILE/ID`.
 #[derive(Debug, Deserialize)]
@@ -11,6 +13,8 @@ pub struct Exchange {
     pub id: String,
     pub request: Request,
     pub response: Response,
+    /// The items of a list that was cut, in order.
+    pub result: Option<Vec<Value>>,
     at: String,
     #[serde(skip)]
     pub at_ms: i64,
@@ -26,6 +30,11 @@ pub struct Request {
     /// Length of a body of which only the beginning was kept.
     #[serde(rename = "bodyBytes")]
     body_bytes: Option<usize>,
+    /// Length of a target of which only the beginning was kept.
+    #[serde(rename = "targetBytes")]
+    target_bytes: Option<usize>,
+    /// `1.0` where it was not 1.1.
+    pub version: Option<String>,
 }
 
 /// Who signed what: his SIN, the URL, the body where it is not the one that was sent.
@@ -46,13 +55,24 @@ pub struct Response {
     #[serde(default)]
     pub cut: bool,
     /// Of a list that was cut: id, orderId, status and exceptionStatus of its items.
-    pub items: Option<serde_json::Value>,
+    pub items: Option<Value>,
     /// Usual headers that were missing.
     #[serde(default)]
     pub without: Vec<String>,
 }
 
 impl Request {
+    /// A long target ends in one character that is repeated.
+    fn lengthen(&mut self) {
+        let missing = self.target_bytes.map_or(0, |bytes| bytes - self.target.len());
+        let last = self.target.chars().last().unwrap_or_default().to_string();
+        self.target.push_str(&last.repeat(missing));
+        if let (Some(signed), Some(bytes)) = (&mut self.signed, self.target_bytes) {
+            let missing = "http://127.0.0.1:14142".len() + bytes - signed.url.len();
+            signed.url.push_str(&last.repeat(missing));
+        }
+    }
+
     /// The bytes that were sent: of a long text the beginning was kept, which is one character
     /// repeated; a body that was no UTF-8 is noted with replacement characters.
     pub fn body_bytes(&self) -> Vec<u8> {
@@ -85,8 +105,26 @@ pub fn read(file: &str) -> Vec<Exchange> {
     let one = |line: &str| {
         let mut exchange: Exchange = serde_json::from_str(line).unwrap();
         exchange.id = format!("{file}/{}", exchange.id);
+        exchange.request.lengthen();
         exchange.at_ms = exchange.at.parse::<jiff::Timestamp>().unwrap().as_millisecond();
         exchange
     };
     text.lines().map(one).collect()
+}
+
+/// Marks the listed invoices that share their second with others: their order is arbitrary.
+pub fn mark_crowded(exchanges: &mut [Exchange]) {
+    let mut orders: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    let items = |exchange: &mut Exchange| exchange.result.take().unwrap_or_default();
+    let mut lists: Vec<Vec<Value>> = exchanges.iter_mut().map(items).collect();
+    for item in lists.iter().flatten().filter(|item| item.is_object()) {
+        let second = item["invoiceTime"].as_i64().unwrap();
+        orders.entry(second).or_default().insert(item["orderId"].to_string());
+    }
+    for item in lists.iter_mut().flatten().filter(|item| item.is_object()) {
+        item["crowded"] = (orders[&item["invoiceTime"].as_i64().unwrap()].len() > 1).into();
+    }
+    for (exchange, list) in exchanges.iter_mut().zip(lists) {
+        exchange.result = list.iter().any(Value::is_object).then_some(list);
+    }
 }

@@ -114,7 +114,7 @@ impl Shop {
 
     async fn get(&self, target: &str) -> Value {
         let headers = vec![("Host".to_owned(), "127.0.0.1:14142".to_owned())];
-        let get = Raw { method: "GET".to_owned(), target: target.to_owned(), headers, body: Vec::new() };
+        let get = Raw { method: "GET".to_owned(), target: target.to_owned(), headers, ..Raw::default() };
         let answer = self.bench.play(&signed(get, self.name)).await;
         assert_eq!(answer.status, 200, "{target}");
         serde_json::from_slice::<Value>(&answer.body).unwrap()["data"].take()
@@ -162,6 +162,7 @@ async fn texts_come_back_and_find_their_invoice() {
     let mut dice = Dice(2);
     let mut by_code: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for round in 0..60 {
+        shop.bench.set_time(NOW_MS + 1000 * round);
         let (order, desc) = (dice.text(), dice.text());
         let code = format!("{}{}", dice.text(), round / 2);
         let body =
@@ -180,7 +181,7 @@ async fn texts_come_back_and_find_their_invoice() {
         let list = shop.get(&format!("/invoices?itemCode={query}")).await;
         let found: Vec<&str> =
             list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
-        assert_eq!(found, *ids, "{code}");
+        assert_eq!(found, *ids, "{code}: the newest second first");
     }
     let all = shop.get("/invoices?limit=7&offset=50").await;
     assert_eq!(all.as_array().unwrap().len(), 7);
@@ -276,4 +277,39 @@ async fn any_change_breaks_a_signature() {
         let changed = Raw { target: target.to_owned(), ..good.clone() };
         assert_eq!(shop.bench.play(&changed).await.status, 401, "{target}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rates_are_those_of_the_store() {
+    let mut dice = Dice(7);
+    for _ in 0..20 {
+        let cents = u128::from(1 + dice.below(900_000_000));
+        let rate = format!("{}.{:02}", cents / 100, cents % 100);
+        let shop = Shop::open(&[("BTC_USD", &rate), ("BTC_EUR", "40000")]).await;
+        let target = "/rates?currencyPairs=USD_BTC,BTC_EUR,BTCUSD,EUR_USD,btc_usd";
+        let headers = vec![("Host".to_owned(), "127.0.0.1:14142".to_owned())];
+        let get = Raw { method: "GET".to_owned(), target: target.to_owned(), headers, ..Raw::default() };
+        let answer = shop.bench.play(&signed(get, shop.name)).await;
+        let item = |name: &str, coin: &str, code: &str, rate: &str| {
+            format!(
+                "{{\"name\":\"{name}\",\"cryptoCode\":\"{coin}\",\"currencyPair\":\"{coin}_{code}\",\
+                 \"code\":\"{code}\",\"rate\":{rate}}}"
+            )
+        };
+        let (usd, eur) = (item("US Dollar", "BTC", "USD", &rate), item("Euro", "BTC", "EUR", "40000.0"));
+        let reversed = item("Bitcoin", "USD", "BTC", &one_by(cents));
+        let expected = format!("{{\"data\":[{reversed},{eur},{usd}]}}");
+        assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
+        assert!(shop.get("/rates/BTC/EUR").await["rate"] == json!(40000.0));
+    }
+}
+
+/// One divided by so many hundredths, 28 digits after the point.
+fn one_by(cents: u128) -> String {
+    let unit = 10u128.pow(30);
+    let quotient = (unit + cents / 2) / cents;
+    let text = format!("{quotient:029}");
+    let (whole, fraction) = text.split_at(text.len() - 28);
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() { format!("{whole}.0") } else { format!("{whole}.{fraction}") }
 }

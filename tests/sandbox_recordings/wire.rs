@@ -22,6 +22,8 @@ pub struct Bench {
 pub struct Raw {
     pub method: String,
     pub target: String,
+    /// None for 1.1.
+    pub version: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -62,7 +64,13 @@ impl Bench {
     /// Sends a request on a connection of its own and reads the answer.
     pub async fn play(&self, request: &Raw) -> Answer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method, request.target).into_bytes();
+        let mut bytes = format!(
+            "{} {} HTTP/{}\r\n",
+            request.method,
+            request.target,
+            request.version.as_deref().unwrap_or("1.1")
+        )
+        .into_bytes();
         for (name, value) in &request.headers {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
@@ -114,7 +122,10 @@ async fn read(stream: &mut TcpStream, head_only: bool) -> Answer {
         }
         let mut part = [0; 16_384];
         match stream.read(&mut part).await {
-            Ok(0) | Err(_) => return head(&bytes).map(|(answer, _)| answer).unwrap_or_default(),
+            Ok(0) | Err(_) => {
+                let body = |(answer, rest): (Answer, &[u8])| Answer { body: rest.to_vec(), ..answer };
+                return head(&bytes).map(body).unwrap_or_default();
+            }
             Ok(count) => bytes.extend_from_slice(&part[..count]),
         }
     }
