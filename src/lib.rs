@@ -17,6 +17,7 @@ pub mod failpoint;
 pub mod json;
 pub mod ledger;
 pub mod lifecycle;
+pub mod notify;
 pub mod pairing;
 pub mod presented;
 pub mod sandbox;

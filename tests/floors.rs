@@ -26,6 +26,7 @@ const FLOORS: &[&[&str]] = &[
     &["walk::observe", "walk::refusal"],
     &["walk::answer"],
     &["walk"],
+    &["notify"],
     &["sandbox", "admin"],
     &["edge"],
     &["app"],

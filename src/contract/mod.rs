@@ -1,5 +1,5 @@
-//! BitPay's merchant API as data: endpoints, error bodies, eras, invoice members, currencies,
-//! known divergences.
+//! BitPay's merchant API as data: endpoints, error bodies, eras, invoice members, notifications,
+//! currencies, known divergences.
 //!
 //! The tables are files in `contract/`, built into the program and read once.
 //! They hold facts from public documentation, SDKs and recordings; what
@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod eras;
 pub mod errors;
 pub mod invoice_fields;
+pub mod notifications;
 pub mod wallets;
 
 pub use currencies::currencies;
@@ -19,6 +20,7 @@ pub use endpoints::{Endpoint, Found, Generation};
 pub use eras::Era;
 pub use errors::{ErrorCode, Side};
 pub use invoice_fields::{Audience, Field, Source, invoice_fields};
+pub use notifications::{Form, notification_fields};
 pub use wallets::supported_wallets;
 
 /// Reads a table that is part of the program.

@@ -4,6 +4,7 @@
 //! (BTCPay's Greenfield API) can fill it one day.
 
 use crate::json::{Number, Object, Value};
+use crate::presented::{NoSuchWord, Presented, Seen};
 
 /// Why an answer of BTCPay is no invoice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +86,22 @@ impl Facts {
     /// [`FactsError`] where it is no invoice.
     pub fn of_answer(answer: &Value) -> Result<Self, FactsError> {
         answer.get("data").and_then(Value::as_object).ok_or(FactsError::NoData).and_then(Self::of_invoice)
+    }
+
+    /// What the machine that decides what the shop is told reads from it.
+    ///
+    /// # Errors
+    /// [`NoSuchWord`] for a status that BTCPay is not known to have.
+    pub fn seen(&self) -> Result<Seen, NoSuchWord> {
+        let paid = self.btc_paid.as_deref().is_some_and(|paid| paid != "0");
+        Seen::of_words(&self.status, self.exception.as_deref(), paid)
+    }
+
+    /// The invoice as the shop was told it: the same amounts, its own status and exception.
+    #[must_use]
+    pub fn as_told(&self, presented: &Presented) -> Self {
+        let exception = presented.exception.map(|exception| exception.as_str().to_owned());
+        Self { status: presented.status.as_str().to_owned(), exception, ..self.clone() }
     }
 
     /// Reads one invoice object, from a create or read answer or from a list.

@@ -27,13 +27,17 @@ pub struct Invoice<'a> {
 /// `{"facade":…,"data":{…}}`, or the bare object in the flat era; one line, no nulls.
 #[must_use]
 pub fn render(invoice: &Invoice<'_>, audience: Audience, era: Era) -> Value {
-    let fields = invoice_fields(era).filter(|field| field.audience <= audience);
-    let data: Object =
-        fields.filter_map(|field| Some((field.name.clone(), member(field, invoice, era)?))).collect();
+    let data = members(invoice_fields(era).filter(|field| field.audience <= audience), invoice, era);
     match era {
         Era::V1 => data.into(),
         _ => Object::new().with("facade", audience.facade()).with("data", data).into(),
     }
+}
+
+/// The invoice's members that a table names, in its order; those without a value are left out.
+#[must_use]
+pub fn members<'f>(fields: impl Iterator<Item = &'f Field>, invoice: &Invoice<'_>, era: Era) -> Object {
+    fields.filter_map(|field| Some((field.name.clone(), member(field, invoice, era)?))).collect()
 }
 
 fn member(field: &Field, invoice: &Invoice<'_>, era: Era) -> Option<Value> {
