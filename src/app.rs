@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::admin::{self, Admin};
+use crate::adoption::Strangers;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::edge::{self, ConnectionLimits, Listeners, Witness};
@@ -125,6 +126,9 @@ async fn walk(
     let Rooms { ledger, secrets, upstream } = rooms;
     let directory = Directory::load(ledger.clone()).await?;
     lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
+    let strangers = Strangers::new(Arc::clone(&secrets), now_ms, random);
+    let kept = Arc::clone(&strangers).keep_in(ledger.clone(), lifecycle.soft().clone());
+    lifecycle.spawn("strangers", kept);
     let creates = Creates::new(CreatesParts {
         ledger: ledger.clone(),
         upstream: Arc::clone(&upstream),
@@ -144,6 +148,7 @@ async fn walk(
         upstream,
         creates,
         metrics,
+        strangers,
         told: Told::default(),
         clock: now_ms,
         random,

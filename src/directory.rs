@@ -1,7 +1,7 @@
 //! Stores and credentials in memory: authenticating a request never waits for SQL.
 //!
 //! The snapshot is replaced whole when another process (the command line) has committed, which is
-//! noticed within a second; a credential that is not in it gets one look at the ledger.
+//! noticed within half a second; a credential that is not in it gets one look at the ledger.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::bitid::Sin;
-use crate::ledger::{Credential, Facade, Ledger, LedgerError, Store};
+use crate::ledger::{Credential, CredentialKind, CredentialName, Facade, Ledger, LedgerError, Store};
 
-/// How often the ledger is asked whether another process changed it.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the ledger is asked whether another process changed it: what the operator revokes ends
+/// within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Reloads on a miss run one at a time, and at most so many callers wait for one.
 const WAITING_FOR_RELOAD: usize = 64;
 const RELOAD_WITHIN: Duration = Duration::from_millis(500);
@@ -33,6 +34,7 @@ pub struct Entry {
 struct Snapshot {
     stores: HashMap<String, Arc<Store>>,
     by_token: HashMap<String, Entry>,
+    by_v1_key: HashMap<String, Entry>,
     by_sin: HashMap<Sin, Vec<Entry>>,
 }
 
@@ -57,14 +59,25 @@ impl Directory {
 
     /// The credential of a token, by the token's hash.
     pub async fn token(&self, hash: &str) -> Option<Entry> {
-        let known = self.ledger.knows_credential(hash, &[]);
+        let known = self.ledger.knows_credential(CredentialName::Token(hash));
         self.find(|snapshot| snapshot.by_token.get(hash).cloned(), known).await
     }
 
-    /// Every credential of a key, by any of its SINs.
+    /// The credential of a v1 API key, by the key's hash.
+    pub async fn v1_key(&self, hash: &str) -> Option<Entry> {
+        let known = self.ledger.knows_credential(CredentialName::V1Key(hash));
+        self.find(|snapshot| snapshot.by_v1_key.get(hash).cloned(), known).await
+    }
+
+    /// Every credential of a key, by all of its SINs, those of the merchant facade first.
     pub async fn sins(&self, sins: &[Sin]) -> Vec<Entry> {
-        let known = self.ledger.knows_credential("", sins);
-        let look = |snapshot: &Snapshot| sins.iter().find_map(|sin| snapshot.by_sin.get(sin).cloned());
+        let known = self.ledger.knows_credential(CredentialName::Sins(sins));
+        let look = |snapshot: &Snapshot| {
+            let entries = sins.iter().filter_map(|sin| snapshot.by_sin.get(sin)).flatten();
+            let mut entries: Vec<Entry> = entries.cloned().collect();
+            entries.sort_by_key(|entry| entry.credential.facade);
+            Some(entries).filter(|entries| !entries.is_empty())
+        };
         self.find(look, known).await.unwrap_or_default()
     }
 
@@ -137,11 +150,14 @@ async fn read(ledger: &Ledger) -> Result<Snapshot, LedgerError> {
     for credential in ledger.credentials().await? {
         let Some(store) = snapshot.stores.get(&credential.store_id).cloned() else { continue };
         let entry = Entry { credential: Arc::new(credential), store };
-        snapshot.by_token.insert(entry.credential.token_hash.clone(), entry.clone());
-        snapshot.by_sin.entry(entry.credential.sin.clone()).or_default().push(entry);
-    }
-    for entries in snapshot.by_sin.values_mut() {
-        entries.sort_by_key(|entry| entry.credential.facade);
+        let hash = entry.credential.token_hash.clone();
+        match entry.credential.kind {
+            CredentialKind::V1Key => snapshot.by_v1_key.insert(hash, entry.clone()),
+            _ => snapshot.by_token.insert(hash, entry.clone()),
+        };
+        if let Some(sin) = entry.credential.sin.clone() {
+            snapshot.by_sin.entry(sin).or_default().push(entry);
+        }
     }
     Ok(snapshot)
 }

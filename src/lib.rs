@@ -4,6 +4,7 @@
 //! imports only from floors below it.
 
 pub mod admin;
+pub mod adoption;
 pub mod app;
 pub mod bitid;
 pub mod cli;

@@ -26,12 +26,14 @@ use std::time::Duration;
 use http::{HeaderMap, Request, Response};
 
 use self::answer::{Body, Reply};
+use self::authenticate::Register;
 use self::call::{Call, Collected};
 use self::create::Creates;
 use self::deadline::Deadline;
 use self::observe::Told;
 use self::refusal::Refusal;
 use self::upstream::Upstream;
+use crate::adoption::Strangers;
 use crate::contract::{Endpoint, Generation};
 use crate::directory::Directory;
 use crate::json::Value;
@@ -54,6 +56,8 @@ pub struct Walk {
     pub creates: Arc<Creates>,
     /// Hands out tokens.
     pub pairing: PairingDesk,
+    /// Who may be adopted.
+    pub strangers: Arc<Strangers>,
     /// Counters.
     pub metrics: Metrics,
     /// Divergences that had their event.
@@ -136,7 +140,8 @@ impl Walk {
             // Said before "no token": the token is in the body that cannot be read.
             order::parse(&request.body)?;
         }
-        let caller = deadline.bound(authenticate::authenticate(&presented, &self.directory)).await??;
+        let register = Register { directory: &self.directory, strangers: &self.strangers };
+        let caller = deadline.bound(authenticate::authenticate(&presented, register)).await??;
         record.dialect = caller.dialect().as_str();
         let call = Call { walk: self, route: &route, request: &request, deadline, record };
         call.carry_out(caller).await

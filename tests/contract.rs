@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use payferry::contract::endpoints::{self, Kind, allowed, find};
 use payferry::contract::errors::{is_backend_outage, of_create_refusal};
-use payferry::contract::{Endpoint, ErrorCode, Found, Generation};
+use payferry::contract::{Endpoint, ErrorCode, Found, Generation, Proof};
 use payferry::json;
 
 fn served(method: &str, path: &str) -> Option<(Endpoint, Option<String>)> {
@@ -25,6 +25,17 @@ fn every_call_of_bitpay_has_a_row() {
     }
     let serving: HashSet<_> = endpoints::rows().iter().filter_map(|row| row.serve).collect();
     assert_eq!(serving.len(), 4);
+}
+
+#[test]
+fn every_call_says_who_may_make_it() {
+    for endpoint in endpoints::rows().iter().filter_map(|row| row.serve) {
+        let proofs = endpoint.proofs();
+        assert!(!proofs.is_empty(), "{} has no row in dialects.toml", endpoint.name());
+        assert_eq!(proofs.contains(&Proof::Public), proofs == [Proof::Public], "{}", endpoint.name());
+    }
+    let proofs: HashSet<_> = Endpoint::CreateInvoice.proofs().iter().collect();
+    assert!(!proofs.contains(&Proof::Bare), "nobody creates without a credential");
 }
 
 #[test]

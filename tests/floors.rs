@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["directory"],
     &["pairing"],
+    &["adoption"],
     &["walk::deadline"],
     &["walk::route", "walk::collect", "walk::order", "walk::facts"],
     &["walk::authenticate", "walk::to_btcpay", "walk::render"],

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use payferry::bitid::{SecretKey, Sin};
 use payferry::ledger::{
-    Credential, Facade, InvoiceRow, InvoiceState, Ledger, LedgerError, NewInvoice, NewPairing, Reservation,
+    Credential, CredentialKind, Facade, InvoiceRow, InvoiceState, Ledger, LedgerError, NewInvoice,
+    NewPairing, Overrides, Reservation, TokenSource,
 };
 use payferry::secrets::{MasterSecret, token_hash};
 use tempfile::TempDir;
@@ -80,12 +81,12 @@ fn credential(store: &str, sin: &Sin) -> Credential {
     Credential {
         id: hash[..16].to_owned(),
         store_id: store.to_owned(),
-        sin: sin.clone(),
+        kind: CredentialKind::Token,
+        sin: Some(sin.clone()),
         facade: Facade::Merchant,
-        scope: store.to_owned(),
-        epoch: 1,
+        source: TokenSource::Derived { scope: store.to_owned(), epoch: 1 },
         token_hash: hash,
-        label: None,
+        overrides: Overrides::default(),
         created_at: 1,
     }
 }
@@ -326,7 +327,7 @@ async fn fifty_shops_claim_one_code_and_one_gets_it() {
     let kept = ledgers[1].credentials().await.unwrap();
     let winner = ledgers[0].find_pairing("code").await.unwrap().unwrap().sin;
     assert_eq!(kept.len(), 1);
-    assert_eq!(winner.as_deref(), Some(kept[0].sin.as_str()));
+    assert_eq!(winner.as_deref(), kept[0].sin.as_ref().map(Sin::as_str));
 }
 
 #[tokio::test]

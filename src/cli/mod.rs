@@ -2,6 +2,7 @@
 
 mod ca;
 mod check;
+mod credential;
 mod demo;
 mod demo_shop;
 mod init;
@@ -65,6 +66,9 @@ enum Command {
     /// Codes that bind a shop's key to a store.
     #[command(subcommand)]
     Pairing(pairing::PairingCommand),
+    /// What names a shop: taking over the token or API key that it has from BitPay, and giving out new ones.
+    #[command(subcommand)]
+    Credential(credential::CredentialCommand),
 }
 
 impl Cli {
@@ -82,6 +86,7 @@ impl Cli {
             Command::Check(args) => check::run(&self.config, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
             Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,
+            Command::Credential(command) => credential::run(&load(&self.config)?, command).await,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod btcpay_invoice;
 pub mod currencies;
+pub mod dialects;
 pub mod divergences;
 pub mod endpoints;
 pub mod eras;
@@ -16,6 +17,7 @@ pub mod notifications;
 pub mod wallets;
 
 pub use currencies::currencies;
+pub use dialects::Proof;
 pub use endpoints::{Endpoint, Found, Generation};
 pub use eras::Era;
 pub use errors::{ErrorCode, Side};

@@ -4,8 +4,10 @@
 //! outside `sqlite.rs`. Reads go through a pool; writes through one task that groups what waits
 //! into one commit (`writer.rs`).
 
+mod credentials;
 mod invoices;
 mod pairings;
+mod pending;
 mod rows;
 mod sqlite;
 mod store_life;
@@ -14,9 +16,11 @@ mod writer;
 
 use std::path::Path;
 
+pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use pairings::{NewPairing, Pairing};
-pub use rows::{Credential, Facade, Store, StoreCredentials};
+pub use pending::{PENDING_LIVES_MS, PendingAdoption};
+pub use rows::{Facade, Store, StoreCredentials};
 use sqlx::SqlitePool;
 pub use store_life::StoreUse;
 use writer::Writer;

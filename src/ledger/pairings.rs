@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::credentials::{claim, keep};
 use super::{Credential, Facade, Ledger, LedgerError, sqlite};
 use crate::bitid::Sin;
 
@@ -168,15 +169,11 @@ async fn complete(
         claim(connection, credential).await?;
     }
     let Some(first) = credentials.first() else { return Ok(false) };
+    let sin = first.sin.as_ref().map(Sin::as_str);
     let sql = "UPDATE pairings SET done_at = ?, sin = ?, store_id = ? \
                WHERE code_hash = ? AND done_at IS NULL AND expires_at > ? AND (sin IS NULL OR sin = ?)";
-    let done = sqlx::query(sql)
-        .bind(now_ms)
-        .bind(first.sin.as_str())
-        .bind(&first.store_id)
-        .bind(code_hash)
-        .bind(now_ms)
-        .bind(first.sin.as_str());
+    let done =
+        sqlx::query(sql).bind(now_ms).bind(sin).bind(&first.store_id).bind(code_hash).bind(now_ms).bind(sin);
     if done.execute(&mut *connection).await.map_err(sqlite::error)?.rows_affected() == 0 {
         return Ok(false);
     }
@@ -184,41 +181,4 @@ async fn complete(
         keep(connection, credential).await?;
     }
     Ok(true)
-}
-
-/// Refuses a SIN of another store.
-async fn claim(connection: &mut SqliteConnection, credential: &Credential) -> Result<(), LedgerError> {
-    let owner = sqlx::query("SELECT store_id FROM identities WHERE sin = ?").bind(credential.sin.as_str());
-    let owner = owner.fetch_optional(&mut *connection).await.map_err(sqlite::error)?;
-    match owner.map(|row| row.try_get::<String, _>(0)).transpose().map_err(sqlite::error)? {
-        Some(owner) if owner != credential.store_id => {
-            Err(LedgerError::Conflict("the SIN belongs to another store".to_owned()))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn keep(connection: &mut SqliteConnection, credential: &Credential) -> Result<(), LedgerError> {
-    sqlx::query("INSERT INTO identities (sin, store_id) VALUES (?, ?) ON CONFLICT (sin) DO NOTHING")
-        .bind(credential.sin.as_str())
-        .bind(&credential.store_id)
-        .execute(&mut *connection)
-        .await
-        .map_err(sqlite::error)?;
-    let sql = "INSERT INTO credentials (id, store_id, sin, facade, scope, epoch, token_hash, label, created_at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, sin, facade, epoch) DO NOTHING";
-    sqlx::query(sql)
-        .bind(&credential.id)
-        .bind(&credential.store_id)
-        .bind(credential.sin.as_str())
-        .bind(credential.facade.as_str())
-        .bind(&credential.scope)
-        .bind(i64::from(credential.epoch))
-        .bind(&credential.token_hash)
-        .bind(&credential.label)
-        .bind(credential.created_at)
-        .execute(&mut *connection)
-        .await
-        .map(drop)
-        .map_err(sqlite::error)
 }

@@ -1,4 +1,4 @@
-//! Stores and credentials as the ledger holds them.
+//! Stores as the ledger holds them, and what tokens may do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,6 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{LedgerError, sqlite};
-use crate::bitid::Sin;
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,29 +85,6 @@ pub struct Store {
     pub removed_at: Option<i64>,
 }
 
-/// One token that a shop holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// payferry's own id.
-    pub id: String,
-    /// The store it opens.
-    pub store_id: String,
-    /// The key that it belongs to.
-    pub sin: Sin,
-    /// What it may do.
-    pub facade: Facade,
-    /// What the token was derived from beside SIN, facade and epoch.
-    pub scope: String,
-    /// Counts renewals of the token.
-    pub epoch: u32,
-    /// SHA-256 of the token, hex.
-    pub token_hash: String,
-    /// What the shop called itself.
-    pub label: Option<String>,
-    /// Milliseconds since 1970.
-    pub created_at: i64,
-}
-
 pub(super) fn epoch(row: &SqliteRow) -> Result<u32, LedgerError> {
     u32::try_from(row.try_get::<i64, _>("epoch").map_err(sqlite::error)?)
         .map_err(|_| LedgerError::Unreadable("epoch"))
@@ -125,21 +101,5 @@ pub(super) fn store(row: &SqliteRow) -> Result<Store, LedgerError> {
         paired_at: row.try_get("paired_at").map_err(sqlite::error)?,
         created_at: row.try_get("created_at").map_err(sqlite::error)?,
         removed_at: row.try_get("removed_at").map_err(sqlite::error)?,
-    })
-}
-
-pub(super) fn credential(row: &SqliteRow) -> Result<Credential, LedgerError> {
-    let sin: String = row.try_get("sin").map_err(sqlite::error)?;
-    let facade: String = row.try_get("facade").map_err(sqlite::error)?;
-    Ok(Credential {
-        id: row.try_get("id").map_err(sqlite::error)?,
-        store_id: row.try_get("store_id").map_err(sqlite::error)?,
-        sin: Sin::parse(&sin).map_err(|_| LedgerError::Unreadable("SIN"))?,
-        facade: facade.parse()?,
-        scope: row.try_get("scope").map_err(sqlite::error)?,
-        epoch: epoch(row)?,
-        token_hash: row.try_get("token_hash").map_err(sqlite::error)?,
-        label: row.try_get("label").map_err(sqlite::error)?,
-        created_at: row.try_get("created_at").map_err(sqlite::error)?,
     })
 }

@@ -1,13 +1,10 @@
-//! Stores and credentials: reading them, adding stores, marking them paired.
+//! Stores: the life of one from adding it over its keys to its removal.
 
-use super::rows::{self, Credential, Store};
+use super::rows::{self, Store};
 use super::{Ledger, LedgerError, sqlite};
-use crate::bitid::Sin;
 
 const STORE: &str =
     "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at, removed_at FROM stores";
-const CREDENTIAL: &str = "SELECT id, store_id, sin, facade, scope, epoch, token_hash, label, created_at \
-                          FROM credentials WHERE revoked_at IS NULL ORDER BY created_at, id";
 
 impl Ledger {
     /// Adds a store that is not paired yet.
@@ -58,33 +55,5 @@ impl Ledger {
         let rows =
             sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.reads).await.map_err(sqlite::error)?;
         rows.iter().map(rows::store).collect()
-    }
-
-    /// Whether some usable credential has this token or one of these SINs: one indexed look, so that
-    /// a stranger's guess costs no more than that.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn knows_credential(&self, token_hash: &str, sins: &[Sin]) -> Result<bool, LedgerError> {
-        let token = "SELECT 1 FROM credentials WHERE revoked_at IS NULL AND token_hash = ?";
-        let sin = "SELECT 1 FROM credentials WHERE revoked_at IS NULL AND sin = ?";
-        let names = std::iter::once((token, token_hash)).chain(sins.iter().map(|key| (sin, key.as_str())));
-        for (sql, name) in names.filter(|(_, name)| !name.is_empty()) {
-            let found =
-                sqlx::query(sql).bind(name).fetch_optional(&self.reads).await.map_err(sqlite::error)?;
-            if found.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Every credential that is not revoked, oldest first.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn credentials(&self) -> Result<Vec<Credential>, LedgerError> {
-        let rows = sqlx::query(CREDENTIAL).fetch_all(&self.reads).await.map_err(sqlite::error)?;
-        rows.iter().map(rows::credential).collect()
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod limits;
+mod mint;
 mod operator;
 
 use std::net::IpAddr;
@@ -14,12 +15,13 @@ use crate::bitid::{PublicKey, Sin};
 use crate::contract::ErrorCode;
 use crate::directory::{Directory, Entry};
 use crate::json::{Object, Value};
-use crate::ledger::{Credential, Facade, Ledger, LedgerError, NewPairing, Pairing};
+use crate::ledger::{Facade, Ledger, LedgerError, NewPairing, Pairing};
 use crate::secrets::{MasterSecret, token_hash};
 
 use limits::Limits;
 
 pub use answer::{TokenAnswer, list_tokens};
+pub use mint::{Mint, token_context, token_text};
 pub use operator::{OperatorError, approve, new_code};
 
 /// Codes live for a day (BitPay's own: samples v2-2021-token-pairing; BTCPay gives 15 minutes).
@@ -27,8 +29,6 @@ pub const CODE_LIVES_MS: i64 = 24 * 3_600_000;
 /// Letters and digits of a code: base58, because BTCPay's and BitPay's codes look so and npm btcpay wants `\w{7}`.
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const CODE_LENGTH: usize = 7;
-/// The only epoch of shop tokens until a token can be renewed.
-const EPOCH: u32 = 1;
 
 /// Why no token is given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,14 +159,12 @@ impl PairingDesk {
         }
     }
 
-    /// The tokens that a known key may use, for `GET /tokens`.
+    /// The tokens that a known key may use, for `GET /tokens`: payferry's own and those of BitPay.
     #[must_use]
     pub fn tokens_of(&self, entries: &[Entry]) -> Vec<(Facade, String)> {
-        let token = |entry: &Entry| {
-            let Credential { scope, sin, facade, epoch, .. } = entry.credential.as_ref();
-            (*facade, self.secrets.token(scope, sin.as_str(), facade.as_str(), *epoch))
-        };
-        entries.iter().map(token).collect()
+        let token =
+            |entry: &Entry| Some((entry.credential.facade, token_text(&self.secrets, &entry.credential)?));
+        entries.iter().filter_map(token).collect()
     }
 
     /// The shop holds a code that the operator made, or the one that it asked for itself.
@@ -192,16 +190,22 @@ impl PairingDesk {
             (_, None) if expired => return Err(PairingError::CodeExpired),
             (Some(store_id), _) => store_id,
             // Its own code, not approved yet: the answer it had before.
-            (None, _) => return Ok(self.answer(&request, code, &pairing, false)),
+            (None, _) => return self.answer(&request, code, &pairing, false).await,
         };
-        if pairing.done_at.is_none() {
-            let credentials = credentials(&self.secrets, store_id, &request.sin, &pairing, now_ms);
-            if !self.ledger.complete_pairing(&hash, credentials, now_ms).await? {
-                return Err(PairingError::CodeUsed);
-            }
-            self.directory.refresh().await?;
+        if pairing.done_at.is_some() {
+            let answer = self.answer(&request, code, &pairing, true).await?;
+            // Revoked meanwhile: no answer of success with a token that opens nothing.
+            let lives = self.directory.token(&token_hash(&answer.token)).await.is_some();
+            return if lives { Ok(answer) } else { Err(PairingError::CodeUsed) };
         }
-        Ok(self.answer(&request, code, &pairing, true))
+        let mint = Mint { ledger: &self.ledger, secrets: &self.secrets, scope: scope(&pairing) };
+        let label = pairing.label.clone();
+        let credentials = mint.credentials(store_id, &request.sin, pairing.facade, label, now_ms).await?;
+        if !self.ledger.complete_pairing(&hash, credentials, now_ms).await? {
+            return Err(PairingError::CodeUsed);
+        }
+        self.directory.refresh().await?;
+        self.answer(&request, code, &pairing, true).await
     }
 
     /// The shop asks for a code that the operator will approve.
@@ -232,30 +236,33 @@ impl PairingDesk {
             done_at: None,
         };
         self.ledger.add_pairing(pairing).await?;
-        Ok(self.answer(&request, &code, &kept, false))
+        self.answer(&request, &code, &kept, false).await
     }
 
-    fn answer(&self, request: &TokenRequest, code: &str, pairing: &Pairing, claimed: bool) -> TokenAnswer {
+    async fn answer(
+        &self,
+        request: &TokenRequest,
+        code: &str,
+        pairing: &Pairing,
+        claimed: bool,
+    ) -> Result<TokenAnswer, PairingError> {
         // A merchant pairing has both tokens.
         let facade = match request.facade.as_deref() {
             Some("pos") => Facade::Pos,
             _ => pairing.facade,
         };
-        TokenAnswer {
+        let mint = Mint { ledger: &self.ledger, secrets: &self.secrets, scope: scope(pairing) };
+        Ok(TokenAnswer {
             sin: request.sin.clone(),
             claimed,
-            token: token(&self.secrets, scope(pairing), &request.sin, facade),
+            token: mint.token(&request.sin, facade).await?.0,
             facade: request.facade.clone().unwrap_or_else(|| facade.as_str().to_owned()),
             label: pairing.label.clone().or_else(|| request.label.clone()),
             created_at: pairing.created_at,
             expires_at: pairing.expires_at,
             code: code.to_owned(),
-        }
+        })
     }
-}
-
-fn token(secrets: &MasterSecret, scope: &str, sin: &Sin, facade: Facade) -> String {
-    secrets.token(scope, sin.as_str(), facade.as_str(), EPOCH)
 }
 
 /// The store, where the operator made the code; else the code itself, see [`MasterSecret::token`].
@@ -264,36 +271,6 @@ fn scope(pairing: &Pairing) -> &str {
         (None, Some(store_id)) => store_id,
         _ => &pairing.code_hash,
     }
-}
-
-/// A merchant pairing gives both tokens: ruby-client's default facade is pos, other shops list and read as
-/// merchant. A pos pairing gives a pos token only.
-fn credentials(
-    secrets: &MasterSecret,
-    store_id: &str,
-    sin: &Sin,
-    pairing: &Pairing,
-    now_ms: i64,
-) -> Vec<Credential> {
-    let facades: &[Facade] = match pairing.facade {
-        Facade::Merchant => &[Facade::Merchant, Facade::Pos],
-        Facade::Pos => &[Facade::Pos],
-    };
-    let credential = |facade: &Facade| {
-        let hash = token_hash(&token(secrets, scope(pairing), sin, *facade));
-        Credential {
-            id: hash[..16].to_owned(),
-            store_id: store_id.to_owned(),
-            sin: sin.clone(),
-            facade: *facade,
-            scope: scope(pairing).to_owned(),
-            epoch: EPOCH,
-            token_hash: hash,
-            label: pairing.label.clone(),
-            created_at: now_ms,
-        }
-    };
-    facades.iter().map(credential).collect()
 }
 
 /// Anything but `pos` is paired as merchant, as BTCPay and the older SDKs' `public` and `user` have it.

@@ -1,6 +1,6 @@
 //! The operator's side of pairing: making codes and approving those that shops asked for.
 
-use super::{CODE_LIVES_MS, credentials, random_code};
+use super::{CODE_LIVES_MS, Mint, random_code, scope};
 use crate::bitid::Sin;
 use crate::ledger::{Facade, Ledger, LedgerError, NewPairing, Store};
 use crate::secrets::{MasterSecret, token_hash};
@@ -86,7 +86,9 @@ pub async fn approve(
     if pairing.expires_at <= now_ms {
         return Err(OperatorError::CodeExpired);
     }
-    let credentials = credentials(secrets, &store.id, &sin, &pairing, now_ms);
+    let mint = Mint { ledger, secrets, scope: scope(&pairing) };
+    let credentials =
+        mint.credentials(&store.id, &sin, pairing.facade, pairing.label.clone(), now_ms).await?;
     if !ledger.complete_pairing(&hash, credentials, now_ms).await? {
         return Err(OperatorError::CodeUsed);
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::authenticate::Caller;
-use crate::contract::{Audience, ErrorCode};
-use crate::directory::Directory;
+use super::authenticate::{Caller, Dialect, Shop};
+use crate::contract::{Audience, Era, ErrorCode};
+use crate::directory::{Directory, Entry};
 use crate::ledger::{Facade, InvoiceRow, Ledger, LedgerError, Store};
 
 /// Why a read leads nowhere.
@@ -38,6 +38,8 @@ pub struct Destination {
     pub row: Option<InvoiceRow>,
     /// Who sees the answer.
     pub audience: Audience,
+    /// The era that is fixed for the credential.
+    pub era: Option<Era>,
 }
 
 /// Resolves a read. Without a credential the id is the capability, so it must be in the ledger.
@@ -52,21 +54,40 @@ pub async fn resolve(
 ) -> Result<Destination, ResolveError> {
     let row = ledger.find_invoice(invoice_id).await?;
     match (caller, row) {
-        (Caller::Shop(shop), row) if shop.dialect == super::authenticate::Dialect::Signed => {
-            if row.as_ref().is_some_and(|row| row.store_id != shop.store.id) {
-                return Err(ResolveError::NotFound);
-            }
-            Ok(Destination { store: Arc::clone(&shop.store), row, audience: audience(shop.facade) })
-        }
+        (Caller::Shop(shop), row) if shop.dialect != Dialect::PosToken => credentialed(shop, row),
+        (Caller::Key(entries), row) => credentialed(&of_key(entries, row.as_ref())?, row),
         (_, Some(row)) => {
             let store = directory.store(&row.store_id).await.ok_or(ResolveError::NotFound)?;
-            if matches!(caller, Caller::Shop(shop) if shop.store.id != store.id) {
+            let shop = if let Caller::Shop(shop) = caller { Some(shop) } else { None };
+            if shop.is_some_and(|shop| shop.store.id != store.id) {
                 return Err(ResolveError::NotFound);
             }
-            Ok(Destination { store, row: Some(row), audience: Audience::Public })
+            let era = shop.and_then(|shop| shop.overrides.era);
+            Ok(Destination { store, row: Some(row), audience: Audience::Public, era })
         }
         (_, None) => Err(ResolveError::NotFound),
     }
+}
+
+fn credentialed(shop: &Shop, row: Option<InvoiceRow>) -> Result<Destination, ResolveError> {
+    if row.as_ref().is_some_and(|row| row.store_id != shop.store.id) {
+        return Err(ResolveError::NotFound);
+    }
+    let Shop { store, facade, overrides, .. } = shop;
+    Ok(Destination { store: Arc::clone(store), row, audience: audience(*facade), era: overrides.era })
+}
+
+/// The key's credential for the invoice's store. An invoice that the ledger does not know must be in the
+/// key's only store: nobody asks around.
+fn of_key(entries: &[Entry], row: Option<&InvoiceRow>) -> Result<Shop, ResolveError> {
+    let first = entries.first().ok_or(ResolveError::NotFound)?;
+    let store = row.map_or(&first.store.id, |row| &row.store_id);
+    let several = entries.iter().any(|entry| entry.store.id != first.store.id);
+    if row.is_none() && several {
+        return Err(ResolveError::NotFound);
+    }
+    let own = entries.iter().find(|entry| &entry.store.id == store);
+    own.map(|entry| Shop::of(entry, Dialect::Signed)).ok_or(ResolveError::NotFound)
 }
 
 /// What a facade may see.

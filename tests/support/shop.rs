@@ -150,6 +150,27 @@ impl Shop {
         read(answer).await
     }
 
+    /// Unsigned, with these headers and no others.
+    pub async fn send_headers(
+        &self,
+        method: Method,
+        target: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("{}{target}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::from(body.to_owned())).unwrap();
+        read(self.client.request(request).await.expect("payferry answers")).await
+    }
+
+    /// The signature of the shop's own key.
+    pub fn sign(&self, target: &str, body: &str) -> String {
+        self.key.sign(&format!("{}{target}", self.base), body.as_bytes())
+    }
+
     /// None where the connection ended without an answer.
     pub async fn try_create(&self, members: &str) -> Option<Answer> {
         let body = self.order(members);

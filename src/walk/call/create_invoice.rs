@@ -34,7 +34,7 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
     let token = walk.secrets.invoice_token(&shop.store.id, &made.facts.id);
     let (facts, words, merchant) = (&*made.facts, Some(&*made.words), &*shop.store.name);
     let invoice = Invoice { facts, words, token: &token, merchant };
-    Ok(render::render(&invoice, eyes(&shop, made.repeated), request.era(None)).into())
+    Ok(render::render(&invoice, eyes(&shop, made.repeated), request.era(shop.overrides.era)).into())
 }
 
 fn outcome(made: &Result<Made, CreateError>) -> CreateOutcome {

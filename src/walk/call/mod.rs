@@ -49,6 +49,8 @@ impl Collected {
             headers: &self.headers,
             body: &self.body,
             json: self.json.as_ref(),
+            agent: &self.agent,
+            address: self.arrival.peer.ip(),
         }
     }
 

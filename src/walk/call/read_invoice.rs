@@ -8,12 +8,13 @@ use crate::walk::facts::Facts;
 use crate::walk::observe;
 use crate::walk::refusal::Refusal;
 use crate::walk::render::{self, Invoice};
-use crate::walk::resolve::resolve;
+use crate::walk::resolve::{ResolveError, resolve};
 
 pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result<Reply, Refusal> {
     let (walk, id) = (call.walk, &call.route.id);
     call.record.invoice = Some(id.clone());
-    let found = call.deadline.bound(resolve(caller, id, &walk.ledger, &walk.directory)).await??;
+    let found = call.deadline.bound(resolve(caller, id, &walk.ledger, &walk.directory)).await?;
+    let found = found.map_err(|error| refusal(call, caller, error))?;
     let store = &found.store;
     call.record.store = Some(store.name.clone());
     let asked_at = call.now_ms();
@@ -28,5 +29,19 @@ pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result
     };
     let token = walk.secrets.invoice_token(&store.id, &facts.id);
     let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token, merchant: &store.name };
-    Ok(render::render(&invoice, found.audience, call.request.era(None)).into())
+    Ok(render::render(&invoice, found.audience, call.request.era(found.era)).into())
+}
+
+/// An id that opens nothing, with a credential that opens nothing: the credential is what is wrong. BitPay's
+/// plugins try a POS token so: `GET /invoices/1?token=…` finds no invoice with a good one, and no token else.
+fn refusal(call: &Call<'_>, caller: &Caller, error: ResolveError) -> Refusal {
+    let Caller::Nobody(unknown) = caller else { return error.into() };
+    let presented = call.request.presented(call.route.endpoint, &call.walk.limits.url_ports);
+    match error {
+        ResolveError::NotFound => {
+            let refused = unknown.refused(&call.walk.strangers, presented.sight());
+            refused.map_or_else(|| error.into(), Refusal::from)
+        }
+        ResolveError::Ledger(_) => error.into(),
+    }
 }

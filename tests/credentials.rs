@@ -1,0 +1,279 @@
+//! Stories of credentials: which one decides, what each opens, and that none opens another's store.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use payferry::bitid::SecretKey;
+use payferry::ledger::Facade;
+use support::command::{Done, payferry};
+use support::{Answer, Shop, Stage};
+
+const PLAIN: &str = r#""price":10,"currency":"EUR""#;
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn command(stage: &Stage, words: &[&str]) -> Done {
+    payferry(stage.folder(), &[&["credential"], words].concat())
+}
+
+/// A new credential of that kind, as the operator is shown it.
+fn add(stage: &Stage, store: &str, kind: &str, more: &[&str]) -> String {
+    let words = [&["add", "--store", store, "--kind", kind, "--json"], more].concat();
+    let made = command(stage, &words).ended_with(0).json();
+    made["secret"].as_str().unwrap_or_else(|| panic!("shown once: {made}")).to_owned()
+}
+
+fn basic(key: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(key))
+}
+
+/// How a shop proves itself.
+#[derive(Clone)]
+enum Way {
+    /// Signed, with its token.
+    Signed,
+    /// Signed, without a token: reads only.
+    KeyAlone,
+    /// A POS token, not signed.
+    Pos,
+    /// An API key.
+    Basic(String),
+}
+
+#[derive(Clone)]
+struct Visitor {
+    name: String,
+    store: String,
+    shop: Shop,
+    way: Way,
+}
+
+impl Visitor {
+    async fn create(&self) -> Answer {
+        let order = self.shop.order(PLAIN);
+        match &self.way {
+            Way::Signed | Way::KeyAlone => self.shop.send(Method::POST, "/invoices", &order, true).await,
+            Way::Pos => self.shop.send(Method::POST, "/invoices", &order, false).await,
+            Way::Basic(key) => {
+                let headers = [JSON, ("authorization", key.as_str())];
+                self.shop.send_headers(Method::POST, "/invoices", &format!("{{{PLAIN}}}"), &headers).await
+            }
+        }
+    }
+
+    async fn read(&self, id: &str) -> Answer {
+        let (bare, token) = (format!("/invoices/{id}"), format!("/invoices/{id}?token={}", self.shop.token));
+        match &self.way {
+            Way::Signed => self.shop.send(Method::GET, &token, "", true).await,
+            Way::KeyAlone => self.shop.send(Method::GET, &bare, "", true).await,
+            Way::Pos => self.shop.send(Method::GET, &token, "", false).await,
+            Way::Basic(key) => {
+                self.shop.send_headers(Method::GET, &bare, "", &[("authorization", key.as_str())]).await
+            }
+        }
+    }
+}
+
+/// A shop of each kind of credential that opens this store.
+async fn visitors(stage: &Stage, store: &str) -> Vec<Visitor> {
+    let visitor = |name: &str, shop: &Shop, way: Way| Visitor {
+        name: format!("{name} of {store}"),
+        store: store.to_owned(),
+        shop: shop.clone(),
+        way,
+    };
+    let paired = stage.shop_paired_with(store).await;
+    let mut pos = stage.shop();
+    pos.pair(&stage.code_for(store, Facade::Pos).await).await;
+    let mut brought = stage.shop();
+    brought.token = format!("a-token-that-bitpay-gave-for-{store}");
+    let file = stage.folder().join("token");
+    std::fs::write(&file, format!("{}\n", brought.token)).unwrap();
+    let words = ["add", "--store", store, "--kind", "token", "--sin"];
+    let sin = brought.sin();
+    command(stage, &[&words[..], &[&sin, "--from-file", file.to_str().unwrap()]].concat()).ended_with(0);
+    let mut page = stage.shop();
+    page.token = add(stage, store, "pos-token", &[]);
+    let key = stage.shop();
+    let v1 = basic(&add(stage, store, "v1-key", &[]));
+    vec![
+        visitor("paired", &paired, Way::Signed),
+        visitor("paired, no token", &paired, Way::KeyAlone),
+        visitor("signed pos", &pos, Way::Signed),
+        visitor("pos", &pos, Way::Pos),
+        visitor("brought along", &brought, Way::Signed),
+        visitor("pos without key", &page, Way::Pos),
+        visitor("v1 key", &key, Way::Basic(v1)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_of_any_kind_opens_another_store() {
+    let stage = Stage::set().await;
+    let mut all = Vec::new();
+    for store in ["main", "second", "third"] {
+        if store != "main" {
+            stage.add_store(store).await;
+        }
+        all.extend(visitors(&stage, store).await);
+    }
+    let mut invoices = Vec::new();
+    for visitor in &all {
+        let id = visitor.create().await.invoice_id();
+        let made = stage.invoices().into_iter().find(|invoice| invoice.id == id).unwrap();
+        let names = stage.sandbox.owner().stores();
+        let (_, name) = names.into_iter().find(|(id, _)| *id == made.store).unwrap();
+        assert_eq!(name, visitor.store, "{} made an invoice", visitor.name);
+        invoices.push((visitor.store.clone(), id));
+    }
+    let mut crossings = 0;
+    for visitor in &all {
+        for (store, id) in &invoices {
+            let answer = visitor.read(id).await;
+            if *store == visitor.store {
+                assert_eq!(&answer.invoice_id(), id, "{}", visitor.name);
+            } else {
+                answer.assert_refused("object_not_found");
+                crossings += usize::from(answer.status == 200);
+            }
+        }
+    }
+    assert_eq!((crossings, all.len(), invoices.len()), (0, 21, 21));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_decides_alone() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    let page = add(&stage, "main", "pos-token", &[]);
+    let key = basic(&add(&stage, "main", "v1-key", &[]));
+    let body = format!(r#"{{{PLAIN},"token":"{page}"}}"#);
+    let identity = shop.key.public().to_hex();
+    let bad = shop.sign("/invoices", "another body");
+    let headers = [
+        JSON,
+        ("authorization", key.as_str()),
+        ("x-identity", identity.as_str()),
+        ("x-signature", bad.as_str()),
+    ];
+    shop.send_headers(Method::POST, "/invoices", &body, &headers).await.assert_refused("signature_invalid");
+    let good = shop.sign("/invoices", &body);
+    let headers = [
+        JSON,
+        ("authorization", key.as_str()),
+        ("x-identity", identity.as_str()),
+        ("x-signature", good.as_str()),
+    ];
+    shop.send_headers(Method::POST, "/invoices", &body, &headers).await.assert_refused("token_invalid");
+    assert!(stage.invoices().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_pubkey_and_a_long_key_are_the_same_identity() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    let body = shop.order(PLAIN);
+    let (signature, short) = (shop.sign("/invoices", &body), shop.key.public().to_hex());
+    // The stage's first shop has the key 1, 1, 1, …
+    let secret = secp256k1::SecretKey::from_secret_bytes([1; 32]).unwrap();
+    let long = hex::encode(secp256k1::PublicKey::from_secret_key(&secret).serialize_uncompressed());
+    assert_eq!(SecretKey::from_bytes([1; 32]).unwrap().public().to_hex(), short, "it is that shop's key");
+    for (name, key) in
+        [("x-identity", &short), ("x-pubkey", &short), ("x-identity", &long), ("x-pubkey", &long)]
+    {
+        let headers = [JSON, (name, key.as_str()), ("x-signature", signature.as_str())];
+        shop.send_headers(Method::POST, "/invoices", &body, &headers).await.invoice_id();
+    }
+}
+
+/// Zen Cart 2.0: bp_lib with a token in the body and a Basic that means nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_useless_basic_beside_a_pos_token_is_ignored() {
+    let stage = Stage::set().await;
+    let mut shop = stage.shop();
+    shop.token = add(&stage, "main", "pos-token", &[]);
+    let useless = basic("nothing-that-opens-anything");
+    let headers = [JSON, ("authorization", useless.as_str())];
+    let id = shop.send_headers(Method::POST, "/invoices/", &shop.order(PLAIN), &headers).await.invoice_id();
+    let read = shop.send_headers(Method::GET, &format!("/invoices/{id}"), "", &headers).await;
+    assert!(read.data("token").is_none() && read.invoice_id() == id, "a bare read: {read:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merchant_token_without_signature_reads_as_nobody() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    let buyer = r#""price":10,"currency":"EUR","buyer":{"email":"ada@example.com"}"#;
+    let id = shop.create(buyer).await.invoice_id();
+    let target = format!("/invoices/{id}?token={}", shop.token);
+    let read = shop.send(Method::GET, &target, "", false).await;
+    assert!(read.invoice_id() == id && !read.text.contains("ada@example.com"), "{read:?}");
+    let unknown = format!("/invoices/{id}?token=nobody-knows-this-token");
+    assert_eq!(shop.send(Method::GET, &unknown, "", false).await.invoice_id(), id);
+    let probe = format!("/invoices/1?token={}", shop.token);
+    shop.send(Method::GET, &probe, "", false).await.assert_refused("object_not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_opens_nothing_within_a_second_and_a_new_pairing_gives_another_token() {
+    let stage = Stage::set().await;
+    let mut shop = stage.paired_shop().await;
+    shop.create(PLAIN).await.invoice_id();
+    let first = shop.token.clone();
+    let listed = command(&stage, &["list", "--store", "main", "--json"]).ended_with(0).json();
+    let ids: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 2, "merchant and pos");
+    for id in &ids {
+        command(&stage, &["revoke", id, "--json"]).ended_with(0);
+    }
+    let revoked = Instant::now();
+    while shop.create(PLAIN).await.status == 200 {
+        assert!(revoked.elapsed() < Duration::from_secs(5), "it goes on opening the store");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    command(&stage, &["revoke", ids[0]]).ended_with(1).said("no credential has that id");
+    shop.pair(&stage.code_for("main", Facade::Merchant).await).await;
+    assert_ne!(shop.token, first, "what was revoked stays so");
+    shop.create(PLAIN).await.invoice_id();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fixed_for_a_credential_shapes_its_answers() {
+    let stage = Stage::set().await;
+    let mut members = Vec::new();
+    for era in ["2014", "2021"] {
+        let mut shop = stage.shop();
+        shop.token = add(&stage, "main", "pos-token", &["--era", era]);
+        let created = shop.send(Method::POST, "/invoices", &shop.order(PLAIN), false).await;
+        let id = created.invoice_id();
+        let read = shop.send(Method::GET, &format!("/invoices/{id}?token={}", shop.token), "", false).await;
+        assert_eq!(created.data("btcPrice").is_some(), read.data("btcPrice").is_some(), "{era}");
+        members.push((created.data("btcPrice").is_some(), created.data("paymentTotals").is_some()));
+    }
+    assert_eq!(members, [(true, false), (false, true)], "btcPrice is of 2014, paymentTotals of 2021");
+}
+
+#[test]
+fn wrong_words_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |words: &[&str]| payferry(folder.path(), &[&["credential"], words].concat());
+    at(&["add", "--store", "main"]).ended_with(2);
+    at(&["adopt", "x"]).ended_with(2);
+    payferry(folder.path(), &["init", "--btcpay-url", "https://btcpay.example.com"]).ended_with(0);
+    payferry(folder.path(), &["store", "add", "main"]).ended_with(0);
+    at(&["add", "--store", "nobody", "--kind", "v1-key"]).ended_with(1).said("no store is called nobody");
+    at(&["add", "--store", "main", "--kind", "signing-key"]).ended_with(1).said("token, pos-token or v1-key");
+    at(&["add", "--store", "main", "--kind", "token"]).ended_with(1).said("--sin");
+    at(&["add", "--store", "main", "--kind", "v1-key", "--era", "2013"]).ended_with(1).said("--era");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "two words").unwrap();
+    let words = ["add", "--store", "main", "--kind", "v1-key", "--from-file", file.to_str().unwrap()];
+    at(&words).ended_with(1).said("no blanks");
+    std::fs::write(&file, "the-key-of-bitpay\n").unwrap();
+    at(&words).ended_with(0);
+    at(&words).ended_with(1).said("bound already");
+}
