@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 
-import machine
 import setup_scripts
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,6 +18,7 @@ DATA = json.loads((HERE / "libraries.json").read_text())
 LIBRARIES = DATA["libraries"]
 # What a developer's machine may have set, and a shop would not.
 NOT_INHERITED = re.compile(r"^(NODE_|PYTHON|REQUESTS_|SSL_|CURL_|npm_|https?_proxy$|all_proxy$|no_proxy$)", re.I)
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # An id of the right form that no server gave out.
 UNKNOWN = "UnknownUnknownUnknown2"
 
@@ -99,7 +99,7 @@ def date(seconds):
 
 def made_up(length):
     """A credential that nobody gave out."""
-    return "".join(secrets.choice(machine.BASE58) for _ in range(length))
+    return "".join(secrets.choice(BASE58) for _ in range(length))
 
 
 def environment(crossing, payferry, tools, folder):
@@ -119,7 +119,7 @@ def come_by(crossing, payferry, tools, folder, env, job):
     if crossing.comes_by == "code":
         job["code"] = payferry.new_code()
     elif crossing.comes_by == "key":
-        job["v1_key"] = payferry.new_key()
+        job["v1_key"] = payferry.new_secret("v1-key")
         return [{"order": "", "step": "pair", "ok": True, "value": None}]
     elif crossing.comes_by == "setup":
         job["config"] = pair_by_setup_script(crossing, payferry, tools, folder, env)

@@ -1,18 +1,14 @@
 """The private machine of the proof: its names, and the payferry that runs on it."""
 import contextlib
-import hashlib
 import json
 import pathlib
-import secrets
 import signal
 import subprocess
 import threading
 import time
-import urllib.request
 
 READY_WITHIN = 60
 STORE = "demo"
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def run(*command, **more):
@@ -29,17 +25,6 @@ def swap_names(folder):
     hosts = folder / "hosts"
     hosts.write_text("127.0.0.1 localhost bitpay.com www.bitpay.com test.bitpay.com\n")
     run("mount", "--bind", hosts, "/etc/hosts")
-
-
-def new_sin():
-    """The identity of a key that nobody has: a point of sale signs nothing."""
-    body = b"\x0f\x02" + secrets.token_bytes(20)
-    number = int.from_bytes(body + hashlib.sha256(hashlib.sha256(body).digest()).digest()[:4], "big")
-    letters = ""
-    while number:
-        number, at = divmod(number, 58)
-        letters = BASE58[at] + letters
-    return letters
 
 
 class Payferry:
@@ -59,7 +44,7 @@ class Payferry:
         self._wait(ready)
         told = json.loads(ready.read_text())
         self.ca, self.config, self.sandbox = told["ca_file"], told["config_file"], told["sandbox"]
-        self.pos_token = self._new_pos_token(told["shop"]["http"])
+        self.pos_token = self.new_secret("pos-token")
 
     def _wait(self, ready):
         for _ in range(READY_WITHIN * 10):
@@ -78,25 +63,17 @@ class Payferry:
         """A pairing code for a shop to enter."""
         return self._told("pairing", "new", STORE)["pairing_code"]
 
-    def _new_pos_token(self, address):
-        """A token for the point of sale, claimed by code as the merchant's dashboard did."""
-        code = self._told("pairing", "new", STORE, "--facade", "pos")["pairing_code"]
-        asked = json.dumps({"id": new_sin(), "pairingCode": code}).encode()
-        request = urllib.request.Request(f"{address}/tokens", asked, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)["data"][0]["token"]
-
     def approve(self, code):
         """Approves a code that a shop asked for."""
         run(self.program, "--config", self.config, "pairing", "approve", code, "--store", STORE)
 
-    def new_key(self):
-        """A v1 API key for a shop to be given."""
-        return self._told("credential", "add", "--store", STORE, "--kind", "v1-key")["v1_key"]
+    def new_secret(self, kind):
+        """A v1-key or pos-token for a shop to be given."""
+        return self._told("credential", "add", "--store", STORE, "--kind", kind)["secret"]
 
     def pending(self):
         """Ids of the credentials that were refused and may be adopted."""
-        return {one["id"] for one in self._told("credential", "pending")["pending"]}
+        return {one["id"] for one in self._told("credential", "pending")}
 
     @contextlib.contextmanager
     def operator(self):
@@ -106,9 +83,7 @@ class Payferry:
         def act(asked):
             if asked == "before":
                 self.adopting.acquire()
-                seen[:] = [None]
-                with contextlib.suppress(RuntimeError):
-                    seen[:] = [self.pending()]
+                seen[:] = [self.pending()]
                 return "go on"
             try:
                 return self._adopt(seen.pop())
@@ -123,7 +98,12 @@ class Payferry:
 
     def _adopt(self, before):
         try:
-            new = self.pending() - (before or set())
+            new = self.pending() - before
+            for _ in range(30):
+                if new:
+                    break
+                time.sleep(0.1)
+                new = self.pending() - before
             if len(new) != 1:
                 return f"{len(new)} new credentials are pending, not the shop's one"
             run(self.program, "--config", self.config, "credential", "adopt", new.pop(), "--store", STORE)

@@ -17,7 +17,7 @@ CANNOT = json.loads((crossing.HERE / "cannot.json").read_text())["members"]
 JUDGED = ("create", "read", "guid", "list")
 
 
-def kept(rows, modules, everything=True):
+def kept(rows, modules):
     """{library: {answers, kept, broken: [member, what, count], excused: [member, entry]}} over all answers to merchants."""
     found = {}
     for library in dict.fromkeys(row["library"] for row in rows):
@@ -29,11 +29,12 @@ def kept(rows, modules, everything=True):
             for place in {(member, what) for member, what in held if member.split(".")[0] not in judge.CORE}:
                 counts[place] = counts.get(place, 0) + 1
         excuses = {place: [at for at, entry in enumerate(CANNOT) if excused(entry, library, *place)] for place in counts}
-        named = set(kind[1]) if kind else set()
+        asked = (step["promised"] for row in rows if row["library"] == library for step in row["steps"] if "promised" in step)
+        named = set(kind[1] if kind else next(asked, ())) if answers else set()
         bad = {member.split(".")[0] for member, _ in counts}
         found[library] = {
             "answers": len(answers),
-            "kept": len(named - bad) if named else max(0, len(WRITTEN.get(library, {}).get("members", {})) - len(bad)),
+            "kept": len(named - bad),
             "broken": [(*place, count) for place, count in sorted(counts.items()) if not excuses[place]],
             "excused": [(place[0], at) for place, entries in sorted(excuses.items()) for at in entries],
         }

@@ -74,7 +74,7 @@ def conclude(rows, ended, leaks, asked, installed):
     table, names = verdict.expected_table()
     for row in rows:
         verdict.compare(row, table[row["library"], row["way"]], names)
-    kept = promises.kept(rows, installed / "node_modules", everything=not asked.only)
+    kept = promises.kept(rows, installed / "node_modules")
     failed = [line for row in rows for line in show.failures(row)]
     failed += [f"FAILED {library}: promised {member}: {what}" for library, one in kept.items() for member, what, _ in one["broken"]]
     failed += [f"FAILED cannot.json: {line}" for line in promises.stale(kept) if not asked.only]

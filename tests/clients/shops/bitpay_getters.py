@@ -35,10 +35,10 @@ def held(model):
     return {name: held(value) for name, value in values.items() if value not in (None, "")}
 
 
-def types(model):
-    """What the parser of its model has a setter for, and the answer did not fill; as [member, what]."""
-    found = held(model)
-    return [[wire(name), "absent"] for name in dir(model) if name.startswith("get_") and wire(name) not in found]
+def told(model):
+    """What the library's model has a getter for, and what of it the answer did not fill, as [member, what]."""
+    found, names = held(model), [wire(name) for name in dir(model) if name.startswith("get_")]
+    return {"promised": names, "types": [[name, "absent"] for name in names if name not in found]}
 
 
 def fill(model, members):
@@ -55,11 +55,11 @@ def create(order):
     invoice.set_buyer(buyer)
     made = CLIENT.create_invoice(invoice)
     texts, settings = ({name: value for name, value in order.get(kind, {}).items() if name not in LOST} for kind in ("texts", "settings"))
-    return held(made), {"sent": {"texts": texts, "buyer": order["buyer"]}, "settings": settings, "types": types(made)}
+    return held(made), {"sent": {"texts": texts, "buyer": order["buyer"]}, "settings": settings, **told(made)}
 
 
 def read(model):
-    return held(model), {"types": types(model)}
+    return held(model), told(model)
 
 
 live({

@@ -45,19 +45,20 @@ def number(value):
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def types(model):
-    """Members of the library's model that the answer lacked, or had in another type; as [member, what]."""
+def told(model):
+    """The members of the library's model, and those that the answer lacked or had in another type, as [member, what]."""
     fields = type(model).model_fields
-    found = [[fields[name].alias or name, "absent"] for name in fields if name not in model.model_fields_set]
+    names = {name: fields[name].alias or name for name in fields}
+    found = [[names[name], "absent"] for name in fields if name not in model.model_fields_set]
     try:
         type(model).model_validate_json(json.dumps(LOGGER.answer["data"]), strict=True)
     except ValidationError as wrong:
         found += [[".".join(map(str, error["loc"])), error["msg"]] for error in wrong.errors()]
-    return found
+    return {"promised": list(names.values()), "types": found}
 
 
 def read(model):
-    return held(model), {"types": types(model)}
+    return held(model), told(model)
 
 
 def create(client, order, *as_pos):
@@ -65,7 +66,7 @@ def create(client, order, *as_pos):
     invoice = Invoice(price=order["price"], currency=order["currency"], buyer=Buyer(**order["buyer"]), **order["texts"], **settings)
     made = client.create_invoice(invoice, *as_pos)
     # the library put its guid into the object it was given
-    return held(made), {"guid": invoice.guid, "settings": settings, "types": types(made)}
+    return held(made), {"guid": invoice.guid, "settings": settings, **told(made)}
 
 
 live({

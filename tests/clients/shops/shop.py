@@ -49,8 +49,8 @@ def live(shop):
     """`shop` has a function for every step of a life that its library offers; see README.md.
 
     create(order) gives the invoice or (invoice, more): `guid` in more is what the library sent, if it sent one; `sent`
-    is {texts, buyer} where it cannot send or hold all of the order; `settings` are those that its invoice
-    has; `types` is what broke its own models.
+    is {texts, buyer} where it cannot send or hold all of the order; `settings` are those that its invoice has; `promised`
+    are the members of its own model, `types` what the answer broke of them.
     """
     def call(*names):
         for name in names:
