@@ -5,7 +5,8 @@
 //! They hold facts from public documentation, SDKs and recordings; what
 //! payferry makes of them is code elsewhere.
 
-pub mod btcpay_invoice;
+pub mod btcpay_answers;
+pub mod btcpay_requests;
 pub mod currencies;
 pub mod dialects;
 pub mod divergences;

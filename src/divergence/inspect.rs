@@ -1,9 +1,10 @@
-//! Walks an invoice answer beside the table of its members.
+//! Walks a good answer beside the table of its members.
 
-use super::rules::{Answer, breaks};
-use super::{Divergence, Kind};
-use crate::contract::Endpoint;
-use crate::contract::btcpay_invoice::{Member, Node, Required, Type, tree};
+use std::borrow::Cow;
+
+use super::rules::{Invoice, breaks};
+use super::{BtcpayCall, Divergence, Kind, Shape};
+use crate::contract::btcpay_answers::{Member, Place, Required, Type, tree};
 use crate::json::{Number, Object, Value};
 
 /// Most divergences that one answer can have; the rest is not looked at.
@@ -12,72 +13,121 @@ pub const MOST: usize = 160;
 const WIDEST: usize = 100;
 /// Longest member name that is repeated in a pointer.
 const LONGEST_NAME: usize = 40;
+/// Ways in which one place can differ: null, type, fraction, extra, missing, and eleven checks.
+const WAYS: usize = 16;
+const CHECKS_FROM: usize = 5;
 
 /// Compares a good answer of BTCPay's with BitPay's contract.
 ///
 /// Each place and kind is named once, in the order of the answer; what is missing comes after what is there.
-/// Only invoice answers have a table; for other endpoints there is nothing to find.
 #[must_use]
-pub fn inspect(endpoint: Endpoint, answer: &Value) -> Vec<Divergence> {
-    let mut walk = Walk { found: Vec::new(), answer: Answer::of(answer) };
-    if matches!(endpoint, Endpoint::CreateInvoice | Endpoint::ReadInvoice) {
-        match answer {
-            Value::Object(object) => walk.object(object, tree(), ""),
-            _ => walk.add("", Kind::TypeChanged, None),
-        }
-    }
-    walk.found
+pub fn inspect(call: BtcpayCall, answer: &Value) -> Vec<Divergence> {
+    let mut findings = Findings::default();
+    Inspection::new(&mut findings).value(answer, tree(call));
+    findings.found
 }
 
-struct Walk<'a> {
-    found: Vec<Divergence>,
-    answer: Answer<'a>,
+/// What was found so far; each place and way once.
+pub(super) struct Findings {
+    pub(super) found: Vec<Divergence>,
+    seen: [u64; 64],
 }
 
-impl Walk<'_> {
-    fn add(&mut self, pointer: &str, kind: Kind, id: Option<&'static str>) {
-        let divergence = Divergence { pointer: pointer.to_owned(), kind, id };
-        if self.found.len() < MOST && !self.found.contains(&divergence) {
-            self.found.push(divergence);
+impl Default for Findings {
+    fn default() -> Self {
+        Self { found: Vec::with_capacity(64), seen: [0; 64] }
+    }
+}
+
+impl Findings {
+    fn add(
+        &mut self,
+        place: &Place,
+        way: usize,
+        kind: Kind,
+        id: Option<&'static str>,
+        value: Option<&Value>,
+    ) {
+        let bit = place.index * WAYS + way.min(WAYS - 1);
+        let Some(word) = self.seen.get_mut(bit / 64) else { return };
+        let mask = 1 << (bit % 64);
+        if *word & mask == 0 && self.found.len() < MOST {
+            *word |= mask;
+            let pointer = Cow::Borrowed(place.pointer);
+            self.found.push(Divergence { pointer, kind, id, shape: Shape::of(value) });
         }
     }
 
-    fn value(&mut self, value: &Value, node: &Node, pointer: &str) {
-        if let Some(member) = node.member
-            && !self.own(value, member, pointer)
+    fn unknown(&mut self, below: &Place, name: &str, value: &Value) {
+        let pointer = Cow::Owned(format!("{}/{}", below.pointer, shown(name)));
+        let one = Divergence { pointer, kind: Kind::ExtraField, id: None, shape: Shape::of(Some(value)) };
+        if self.found.len() < MOST && !self.found.contains(&one) {
+            self.found.push(one);
+        }
+    }
+}
+
+/// One walk; what rules ask about the invoice it is in.
+pub(super) struct Inspection<'a, 'f> {
+    findings: &'f mut Findings,
+    invoice: Invoice<'a>,
+}
+
+impl<'a, 'f> Inspection<'a, 'f> {
+    pub(super) fn new(findings: &'f mut Findings) -> Self {
+        Self { findings, invoice: Invoice::default() }
+    }
+
+    pub(super) fn value(&mut self, value: &'a Value, place: &'static Place) {
+        if place.is_invoice {
+            self.invoice = Invoice::of(value);
+        }
+        if let Some(member) = place.member
+            && !self.own(value, member, place)
         {
             return;
         }
         match value {
-            Value::Object(object) => self.object(object, node, pointer),
+            Value::Object(object) => self.object(object, place),
             Value::Array(items) => {
-                let Some((_, below)) = node.child("*") else { return };
-                for item in items.iter().take(WIDEST) {
-                    self.value(item, below, &format!("{pointer}/*"));
-                }
+                let Some(below) = &place.any else { return };
+                items.iter().take(WIDEST).for_each(|item| self.value(item, below));
+            }
+            // The root of an answer has a row only where it is no object.
+            _ if place.pointer.is_empty() => {
+                self.findings.add(place, 1, Kind::TypeChanged, None, Some(value))
             }
             _ => {}
         }
     }
 
     /// The place itself; false where what is below it cannot be looked at.
-    fn own(&mut self, value: &Value, member: &'static Member, pointer: &str) -> bool {
+    fn own(&mut self, value: &Value, member: &'static Member, place: &Place) -> bool {
+        let there = Some(value);
         if member.extra.is_some() {
-            self.add(pointer, Kind::ExtraField, member.extra.as_deref());
+            self.findings.add(place, 3, Kind::ExtraField, member.extra.as_deref(), there);
         }
         if member.types.is_empty() {
             return false;
         }
         match misfit(value, &member.types) {
-            Some(Kind::NullValue) => self.add(pointer, Kind::NullValue, member.null.as_deref()),
-            Some(Kind::FractionInInteger) => {
-                self.add(pointer, Kind::FractionInInteger, member.fraction.as_deref());
+            Some(Kind::NullValue) => {
+                self.findings.add(place, 0, Kind::NullValue, member.null.as_deref(), there)
             }
-            Some(kind) => self.add(pointer, kind, member.wrong.as_deref()),
+            Some(Kind::FractionInInteger) => {
+                self.findings.add(place, 2, Kind::FractionInInteger, member.fraction.as_deref(), there);
+            }
+            Some(kind) => self.findings.add(place, 1, kind, member.wrong.as_deref(), there),
             None => {
-                for check in &member.checks {
-                    if breaks(check, value, &self.answer) {
-                        self.add(pointer, check.kind, check.id.as_deref());
+                for (number, check) in member.checks.iter().enumerate() {
+                    if breaks(check, value, &self.invoice) {
+                        self.findings.add(
+                            place,
+                            CHECKS_FROM + number,
+                            check.kind,
+                            check.id.as_deref(),
+                            there,
+                        );
                     }
                 }
                 return true;
@@ -86,20 +136,24 @@ impl Walk<'_> {
         false
     }
 
-    fn object(&mut self, object: &Object, node: &Node, pointer: &str) {
+    fn object(&mut self, object: &'a Object, place: &'static Place) {
+        let mut there = 0_u128;
         for (name, value) in object.iter().take(WIDEST) {
-            match node.child(name) {
-                Some((key, below)) => self.value(value, below, &format!("{pointer}/{key}")),
-                None => self.add(&format!("{pointer}/{}", shown(name)), Kind::ExtraField, None),
+            if let Some((number, below)) = place.child(name) {
+                there |= 1 << number;
+                self.value(value, below);
+            } else if let Some(below) = &place.any {
+                self.value(value, below);
+            } else {
+                self.findings.unknown(place, name, value);
             }
         }
-        for (name, below) in &node.children {
-            if let Some(member) = below.member
-                && object.get(name).is_none()
-                && *name != "*"
+        for (number, (_, below)) in place.children.iter().enumerate() {
+            if there & (1 << number) == 0
+                && let Some(member) = below.member
                 && self.due(member.required)
             {
-                self.add(&member.pointer, Kind::MissingField, member.missing.as_deref());
+                self.findings.add(below, 4, Kind::MissingField, member.missing.as_deref(), None);
             }
         }
     }
@@ -108,9 +162,9 @@ impl Walk<'_> {
         match required {
             None => false,
             Some(Required::Always) => true,
-            Some(Required::WhenPaid) => self.answer.paid(),
-            Some(Required::WhenPartial) => self.answer.exception() == Some("paidPartial"),
-            Some(Required::WhenOver) => self.answer.exception() == Some("paidOver"),
+            Some(Required::WhenPaid) => self.invoice.paid(),
+            Some(Required::WhenPartial) => self.invoice.exception() == Some("paidPartial"),
+            Some(Required::WhenOver) => self.invoice.exception() == Some("paidOver"),
         }
     }
 }
@@ -140,7 +194,7 @@ fn is_integer(number: &Number) -> bool {
 }
 
 /// A member name as it may stand in a log.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$' | '.');
     name.chars().take(LONGEST_NAME).map(|c| if plain(c) { c } else { '?' }).collect()
 }

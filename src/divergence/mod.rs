@@ -1,26 +1,45 @@
 //! Seeing where BTCPay is not BitPay: one divergence is a place, a kind, and its id in the catalogue.
 //!
-//! Values never leave this room: a pointer and a kind say what differs, not what was in it.
+//! What can be looked at: a good answer (`inspect`, or item by item `ListInspection`), what of the
+//! shop's own words came back in it (`echo`), a failure (`inspect_failure`), and a shop's request,
+//! whose repair hides what BTCPay would have made of it (`request`).
+//!
+//! Values never leave this room: a pointer and a kind say what differs, a [`Shape`] of what size it was.
 
+mod echo;
 mod failure;
 mod inspect;
+mod list;
+pub mod request;
 mod rules;
+mod shape;
 
-pub use failure::inspect_failure;
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
+
+pub use echo::{Echo, inspect_echo, inspect_link};
+pub use failure::{FailedAnswer, inspect_failure};
 pub use inspect::{MOST, inspect};
+pub use list::ListInspection;
+pub use shape::Shape;
 
-pub use crate::contract::btcpay_invoice::Kind;
-use crate::contract::{Endpoint, divergences};
+pub use crate::contract::btcpay_answers::BtcpayCall;
+pub use crate::contract::divergences::Kind;
+use crate::contract::divergences::{self, Known};
 
-/// One way in which an answer differs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// One way in which BTCPay differs.
+///
+/// Two are equal when place, kind and id are: the shape is only a sample.
+#[derive(Debug, Clone)]
 pub struct Divergence {
     /// Where; array indexes and currencies are `*`. Empty for the whole answer.
-    pub pointer: String,
+    pub pointer: Cow<'static, str>,
     /// How.
     pub kind: Kind,
     /// Its id in the catalogue; none when nobody has met it before.
     pub id: Option<&'static str>,
+    /// What stood there, without the value.
+    pub shape: Shape,
 }
 
 impl Divergence {
@@ -29,23 +48,57 @@ impl Divergence {
     pub fn label(&self) -> &'static str {
         self.id.unwrap_or("uncatalogued")
     }
+
+    /// Its row of the catalogue.
+    #[must_use]
+    pub fn known(&self) -> Option<&'static Known> {
+        self.id.and_then(divergences::find)
+    }
+
+    /// What tells divergences of one call apart: the id, or kind and place where there is none.
+    #[must_use]
+    pub fn identity(&self) -> Cow<'static, str> {
+        match self.id {
+            Some(id) => Cow::Borrowed(id),
+            None => Cow::Owned(format!("{} {}", self.kind.name(), self.pointer)),
+        }
+    }
+
+    fn key(&self) -> (&str, Kind, Option<&'static str>) {
+        (&self.pointer, self.kind, self.id)
+    }
+}
+
+impl PartialEq for Divergence {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Divergence {}
+
+impl Hash for Divergence {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
 }
 
 /// Writes one event for a divergence (target `divergence`): info for a known one, warn for a new one.
 ///
-/// `store` is the store's name and `agent` the client's, both already fit for a log.
-pub fn report(divergence: &Divergence, endpoint: Endpoint, store: &str, agent: &str) {
-    let endpoint = endpoint.name();
+/// `endpoint` is the name of BitPay's call, `store` the store's name and `agent` the client's,
+/// all fit for a log.
+pub fn report(divergence: &Divergence, endpoint: &str, store: &str, agent: &str) {
     let kind = divergence.kind.name();
-    let pointer = divergence.pointer.as_str();
-    match divergence.id.and_then(divergences::find) {
+    let pointer = &*divergence.pointer;
+    match divergence.known() {
         Some(known) => {
             let id = known.id.as_str();
             tracing::info!(target: "divergence", id, kind, pointer, endpoint, store, agent, "BTCPay differs from BitPay");
         }
         None => {
             let id = "uncatalogued";
-            tracing::warn!(target: "divergence", id, kind, pointer, endpoint, store, agent, "BTCPay differs from BitPay");
+            let shape = divergence.shape.to_string();
+            tracing::warn!(target: "divergence", id, kind, pointer, endpoint, store, agent, shape, "BTCPay differs from BitPay");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Compares BTCPay's answer with BitPay's contract and tells ops every difference.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::create::Made;
 use super::to_btcpay::LeftOut;
-use crate::contract::Endpoint;
-use crate::divergence::{self, Divergence, Kind};
+use crate::divergence::{self, BtcpayCall, Divergence, Kind, Shape};
 use crate::json::Value;
 use crate::telemetry::Metrics;
 
@@ -40,31 +40,32 @@ pub struct Witness<'a> {
 
 /// Reports the divergences of a create; returns how many.
 pub fn observe_create(made: &Made, witness: &Witness<'_>) -> u32 {
-    let mut found = divergence::inspect(Endpoint::CreateInvoice, &made.answer);
+    let mut found = divergence::inspect(BtcpayCall::CreateInvoice, &made.answer);
     found.extend(made.left_out.iter().map(in_request));
     if made.guid_reused {
         found.push(in_request(&LeftOut { pointer: "/guid", id: "guid-no-dedup" }));
     }
-    report(Endpoint::CreateInvoice, &found, witness)
+    report(BtcpayCall::CreateInvoice, &found, witness)
 }
 
 /// Reports the divergences of a read; returns how many.
 pub fn observe_read(answer: &Value, witness: &Witness<'_>) -> u32 {
-    report(Endpoint::ReadInvoice, &divergence::inspect(Endpoint::ReadInvoice, answer), witness)
+    report(BtcpayCall::ReadInvoice, &divergence::inspect(BtcpayCall::ReadInvoice, answer), witness)
 }
 
 /// A member of a request that did not go upstream as it came.
 fn in_request(left: &LeftOut) -> Divergence {
-    Divergence { pointer: left.pointer.to_owned(), kind: Kind::Semantics, id: Some(left.id) }
+    let pointer = Cow::Borrowed(left.pointer);
+    Divergence { pointer, kind: Kind::Semantics, id: Some(left.id), shape: Shape::Absent }
 }
 
-fn report(endpoint: Endpoint, found: &[Divergence], witness: &Witness<'_>) -> u32 {
+fn report(call: BtcpayCall, found: &[Divergence], witness: &Witness<'_>) -> u32 {
     for one in found {
-        witness.metrics.divergence(endpoint.name(), one.kind.name(), one.label());
+        witness.metrics.divergence(call.name(), one.kind.name(), one.label());
         let Witness { store, agent, told, .. } = witness;
-        let place = format!("{} {store} {agent} {} {}", endpoint.name(), one.kind.name(), one.pointer);
+        let place = format!("{} {store} {agent} {} {}", call.name(), one.kind.name(), one.pointer);
         if told.first_time(place) {
-            divergence::report(one, endpoint, store, agent);
+            divergence::report(one, call.name(), store, agent);
         }
     }
     u32::try_from(found.len()).unwrap_or(u32::MAX)
