@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use crate::admin::{self, Admin};
 use crate::adoption::Strangers;
 use crate::config::Config;
+use crate::delivery::Deliveries;
 use crate::directory::Directory;
 use crate::edge::{self, ConnectionLimits, Listeners, Witness};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
+use crate::notify::{Notifier, NotifierParts, intake};
 use crate::pairing::PairingDesk;
 use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
@@ -21,6 +25,9 @@ use crate::walk::forward::Servers;
 use crate::walk::observe::Told;
 use crate::walk::upstream::Upstream;
 use crate::walk::{Arrival, Limits, Walk};
+
+/// Invoices that reads asked to look at; more than these are found by polls.
+const WAITING_NUDGES: usize = 1024;
 
 /// Where payferry listens, once it does.
 #[derive(Debug, Clone, Copy)]
@@ -107,8 +114,12 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         commits: Arc::new(commits),
     };
     lifecycle.spawn_beside("admin", admin::serve(admin_listener, admin, lifecycle.hard().clone()));
+    let (nudge, nudges) = mpsc::channel(WAITING_NUDGES);
     let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
-    let walk = Arc::new(walk(config, rooms, metrics, lifecycle).await?);
+    let directory = Directory::load(rooms.ledger.clone()).await?;
+    lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
+    notify(config, &rooms, &directory, &metrics, nudges, lifecycle).await?;
+    let walk = Arc::new(walk(config, rooms, directory, metrics, nudge, lifecycle));
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);
         async move { walk.answer(Arrival { tls: arrival.tls, peer: arrival.peer }, request).await }
@@ -117,15 +128,48 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     Ok(addresses)
 }
 
-async fn walk(
+/// Notifications in and out, until the drain; what is not delivered then waits in the ledger.
+async fn notify(
+    config: &Config,
+    rooms: &Rooms,
+    directory: &Arc<Directory>,
+    metrics: &Metrics,
+    nudges: mpsc::Receiver<String>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    let section = config.notify.clone();
+    let listener = match section.listen {
+        Some(address) => Some(TcpListener::bind(address).await.context("notify.listen")?),
+        None => None,
+    };
+    let notifier = Notifier::new(NotifierParts {
+        ledger: rooms.ledger.clone(),
+        directory: Arc::clone(directory),
+        secrets: Arc::clone(&rooms.secrets),
+        upstream: Arc::clone(&rooms.upstream),
+        deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout())?,
+        metrics: metrics.clone(),
+        clock: now_ms,
+        random,
+        config: section,
+    });
+    if let Some(listener) = listener {
+        let serve = intake::serve(listener, Arc::clone(&notifier), lifecycle.soft().clone());
+        lifecycle.spawn("notify", serve);
+    }
+    lifecycle.spawn("outbox", notifier.run(nudges, lifecycle.tasks().clone(), lifecycle.soft().clone()));
+    Ok(())
+}
+
+fn walk(
     config: &Config,
     rooms: Rooms,
+    directory: Arc<Directory>,
     metrics: Metrics,
+    nudges: mpsc::Sender<String>,
     lifecycle: &Lifecycle,
-) -> anyhow::Result<Walk> {
+) -> Walk {
     let Rooms { ledger, secrets, upstream } = rooms;
-    let directory = Directory::load(ledger.clone()).await?;
-    lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
     let strangers = Strangers::new(Arc::clone(&secrets), now_ms, random);
     let kept = Arc::clone(&strangers).keep_in(ledger.clone(), lifecycle.soft().clone());
     lifecycle.spawn("strangers", kept);
@@ -139,8 +183,10 @@ async fn walk(
         reads_on: Duration::from_millis(config.limits.create_reads_on_ms),
         quiet_ms: i64::try_from(config.limits.create_quiet_ms).unwrap_or(i64::MAX),
         most: config.limits.creates_under_way,
+        notify_base: config.notify.public_url.as_ref().map(ToString::to_string),
+        first_look_ms: i64::try_from(config.notify.poll_every_seconds * 1000).unwrap_or(i64::MAX),
     });
-    Ok(Walk {
+    Walk {
         pairing: PairingDesk::new(ledger.clone(), Arc::clone(&directory), Arc::clone(&secrets), random),
         ledger,
         directory,
@@ -150,6 +196,7 @@ async fn walk(
         metrics,
         strangers,
         told: Told::default(),
+        nudges,
         clock: now_ms,
         random,
         limits: Limits {
@@ -158,5 +205,5 @@ async fn walk(
             answer_within_short: Duration::from_millis(config.limits.answer_deadline_short_ms),
             url_ports: config.shop.url_ports.clone(),
         },
-    })
+    }
 }

@@ -35,6 +35,7 @@ struct Snapshot {
     stores: HashMap<String, Arc<Store>>,
     by_token: HashMap<String, Entry>,
     by_v1_key: HashMap<String, Entry>,
+    by_id: HashMap<String, Entry>,
     by_sin: HashMap<Sin, Vec<Entry>>,
 }
 
@@ -67,6 +68,12 @@ impl Directory {
     pub async fn v1_key(&self, hash: &str) -> Option<Entry> {
         let known = self.ledger.knows_credential(CredentialName::V1Key(hash));
         self.find(|snapshot| snapshot.by_v1_key.get(hash).cloned(), known).await
+    }
+
+    /// A credential, by payferry's id of it; only the picture in memory is asked.
+    #[must_use]
+    pub fn credential(&self, id: &str) -> Option<Entry> {
+        self.snapshot.load().by_id.get(id).cloned()
     }
 
     /// Every credential of a key, by all of its SINs, those of the merchant facade first.
@@ -151,6 +158,7 @@ async fn read(ledger: &Ledger) -> Result<Snapshot, LedgerError> {
         let Some(store) = snapshot.stores.get(&credential.store_id).cloned() else { continue };
         let entry = Entry { credential: Arc::new(credential), store };
         let hash = entry.credential.token_hash.clone();
+        snapshot.by_id.insert(entry.credential.id.clone(), entry.clone());
         match entry.credential.kind {
             CredentialKind::V1Key => snapshot.by_v1_key.insert(hash, entry.clone()),
             _ => snapshot.by_token.insert(hash, entry.clone()),

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod forward;
 pub mod observe;
 pub mod order;
+pub mod present;
 pub mod refusal;
 pub mod render;
 pub mod resolve;
@@ -24,12 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
+use tokio::sync::mpsc;
 
 use self::answer::{Body, Reply};
 use self::authenticate::Register;
 use self::call::{Call, Collected};
 use self::create::Creates;
 use self::deadline::Deadline;
+use self::facts::Facts;
 use self::observe::Told;
 use self::refusal::Refusal;
 use self::upstream::Upstream;
@@ -37,8 +40,9 @@ use crate::adoption::Strangers;
 use crate::contract::{Endpoint, Generation};
 use crate::directory::Directory;
 use crate::json::Value;
-use crate::ledger::Ledger;
+use crate::ledger::{InvoiceRow, Ledger};
 use crate::pairing::PairingDesk;
+use crate::presented::Status;
 use crate::secrets::MasterSecret;
 use crate::telemetry::{LoggedBody, Metrics, RequestRecord};
 
@@ -62,6 +66,8 @@ pub struct Walk {
     pub metrics: Metrics,
     /// Divergences that had their event.
     pub told: Told,
+    /// Takes the row ids of invoices that BTCPay has moved on, as a read saw.
+    pub nudges: mpsc::Sender<String>,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
     /// Fills with random bytes.
@@ -169,6 +175,15 @@ impl Walk {
             json: order::parse(&body).ok().map(Value::Object),
             body,
         })
+    }
+
+    /// A read never changes what the shop is told, but where BTCPay has moved on it asks for a look. Polls
+    /// stand behind it, so a full queue loses nothing.
+    fn nudge(&self, row: &InvoiceRow, facts: &Facts) {
+        let told = row.presented.status;
+        if row.relayed && matches!(told, Status::New | Status::Paid) && told.as_str() != facts.status {
+            let _ = self.nudges.try_send(row.row_id.clone());
+        }
     }
 
     /// npm bitpay-rest gives up at 5 s; it alone names neither itself nor an API version.

@@ -37,6 +37,8 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         reads_on: Duration::from_secs(5),
         quiet_ms: 0,
         most: 1,
+        notify_base: None,
+        first_look_ms: 60_000,
     });
     let request = order::parse(br#"{"price":10,"currency":"EUR","guid":"g-1"}"#).unwrap();
     let commission = Commission {
@@ -46,6 +48,7 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         dialect: "signed",
         host: String::new(),
         agent: String::new(),
+        era: payferry::contract::Era::Every,
     };
     let lost = creates.make(commission.clone(), Deadline::within(Duration::from_secs(5))).await;
     assert!(matches!(lost, Err(CreateError::Lost)), "{lost:?}");

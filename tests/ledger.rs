@@ -59,6 +59,7 @@ fn invoice(row: &str, guid: Option<&str>, fingerprint: &str) -> NewInvoice {
         dialect: "signed".to_owned(),
         host: "bitpay.com".to_owned(),
         agent: "agent".to_owned(),
+        era: payferry::contract::Era::Every,
         notification_id: format!("n-{row}"),
         created_at: 5,
         sent_by: "life-1".to_owned(),
@@ -230,7 +231,7 @@ async fn what_was_answered_is_there_after_a_crash() {
     let ledger = home.with_store().await;
     new_row(&ledger, "r1").await;
     new_row(&ledger, "r2").await;
-    ledger.bind_invoice("r1", "inv-1", b"answer".to_vec(), 9).await.unwrap();
+    ledger.bind_invoice("r1", "inv-1", b"answer".to_vec(), 9, 60_000).await.unwrap();
     // As a killed process leaves it: nothing was closed, and the files are copied as they stand.
     let copy = Home::new();
     for file in files(home.0.path()).iter().filter(|file| !file.ends_with("ledger.db-shm")) {
@@ -250,7 +251,7 @@ async fn an_invoice_id_is_bound_once_and_to_a_row_that_exists() {
     let ledger = home.with_store().await;
     new_row(&ledger, "r1").await;
     new_row(&ledger, "r2").await;
-    let bind = |row, id| ledger.bind_invoice(row, id, b"answer".to_vec(), 9);
+    let bind = |row, id| ledger.bind_invoice(row, id, b"answer".to_vec(), 9, 60_000);
     bind("r1", "inv-1").await.unwrap();
     bind("r1", "inv-1").await.unwrap();
     for (row, id) in [("r1", "inv-2"), ("r2", "inv-1"), ("missing", "inv-3")] {
@@ -271,7 +272,7 @@ async fn a_row_is_reopened_by_one_only_and_never_once_it_is_created() {
     let refused = InvoiceRow { state: InvoiceState::Refused, sent_by: "life-2".to_owned(), ..row.clone() };
     assert!(ledger.reopen_invoice(&refused, "life-2", b"new words".to_vec(), 9).await.unwrap());
     assert!(!ledger.reopen_invoice(&refused, "life-2", b"words".to_vec(), 9).await.unwrap());
-    ledger.bind_invoice("r1", "inv-1", b"answer".to_vec(), 10).await.unwrap();
+    ledger.bind_invoice("r1", "inv-1", b"answer".to_vec(), 10, 60_000).await.unwrap();
     ledger.settle_invoice("r1", InvoiceState::Failed, 11).await.unwrap();
     let created = ledger.find_invoice("inv-1").await.unwrap().unwrap();
     assert_eq!(created.state, InvoiceState::Created);
@@ -424,7 +425,7 @@ async fn a_full_disk_refuses_writes_goes_on_reading_and_recovers() {
     assert!(written > 0);
     assert_eq!(ledger.stores().await.unwrap().len(), 1, "reads go on");
     std::fs::remove_file(&ballast).unwrap();
-    ledger.bind_invoice("r0", "inv-0", vec![7; 8000], 9).await.unwrap();
+    ledger.bind_invoice("r0", "inv-0", vec![7; 8000], 9, 60_000).await.unwrap();
     assert!(ledger.find_invoice("inv-0").await.unwrap().is_some());
     for row in 0..written {
         let seen = ledger.reserve_invoice(invoice("again", Some(&format!("g{row}")), "f")).await.unwrap();

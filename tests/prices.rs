@@ -11,6 +11,13 @@ use payferry::walk::to_btcpay;
 use serde::Deserialize;
 use support::{Shop, Stage};
 
+const ADDITIONS: to_btcpay::Additions<'_> = to_btcpay::Additions {
+    mark: "mark",
+    notify_url: None,
+    settlement: payferry::presented::Settlement::Btcpay,
+    era: payferry::contract::Era::Every,
+};
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -117,7 +124,7 @@ fn what_btcpay_cannot_read_is_left_out_and_told() {
     let told = |members: &str| -> Vec<String> {
         let body = format!(r#"{{"price":5,"currency":"EUR",{members}}}"#);
         let order = order::read(order::parse(body.as_bytes()).unwrap()).unwrap();
-        let (_, left_out) = to_btcpay::create(&order, "mark", 1_795_470_000_000);
+        let (_, left_out) = to_btcpay::create(&order, &ADDITIONS, 1_795_470_000_000);
         left_out.iter().map(|left| format!("{} {}", left.pointer, left.id)).collect()
     };
     assert_eq!(told(r#""physical":null"#), ["/physical bool-null-or-empty-rejected"]);
@@ -137,7 +144,7 @@ fn what_btcpay_cannot_read_is_left_out_and_told() {
 #[test]
 fn the_time_to_pay_goes_along_as_the_time_at_which_it_ends() {
     let order = order::parse(br#"{"price":5,"currency":"EUR","acceptanceWindow":"1200000"}"#).unwrap();
-    let (body, _) = to_btcpay::create(&order::read(order).unwrap(), "mark", 1_795_470_000_000);
+    let (body, _) = to_btcpay::create(&order::read(order).unwrap(), &ADDITIONS, 1_795_470_000_000);
     assert_eq!(body.get("expirationTime").unwrap().to_string(), "1795471200000");
 }
 

@@ -6,6 +6,7 @@ mod credential;
 mod demo;
 mod demo_shop;
 mod init;
+mod notifications;
 mod pairing;
 mod sandbox;
 mod serve;
@@ -63,6 +64,9 @@ enum Command {
     /// The BTCPay stores that payferry serves.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// What shops were told of their invoices, and what waits to be.
+    #[command(subcommand)]
+    Notifications(notifications::NotificationsCommand),
     /// Codes that bind a shop's key to a store.
     #[command(subcommand)]
     Pairing(pairing::PairingCommand),
@@ -85,6 +89,7 @@ impl Cli {
             Command::Ca(args) => ca::run(&args),
             Command::Check(args) => check::run(&self.config, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
+            Command::Notifications(command) => notifications::run(&load(&self.config)?, command).await,
             Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,
             Command::Credential(command) => credential::run(&load(&self.config)?, command).await,
         }

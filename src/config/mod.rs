@@ -12,6 +12,7 @@ mod ledger;
 mod limits;
 mod load;
 mod log;
+mod notify;
 mod secrets;
 mod shop;
 
@@ -27,6 +28,7 @@ pub use error::ConfigError;
 pub use ledger::LedgerSection;
 pub use limits::LimitsSection;
 pub use log::{LogFormat, LogSection};
+pub use notify::NotifySection;
 pub use secrets::SecretsSection;
 pub use shop::{ShopCertificate, ShopSection};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub secrets: SecretsSection,
     /// Sizes and times that bound every request.
     pub limits: LimitsSection,
+    /// Notifications from BTCPay and to shops.
+    pub notify: NotifySection,
     /// What is logged, and how.
     pub log: LogSection,
 }
@@ -86,11 +90,16 @@ impl Config {
         self.shop.validate()?;
         self.ledger.validate()?;
         self.limits.validate()?;
+        self.notify.validate()?;
         for (name, server) in &self.btcpay {
             server.validate(name)?;
         }
-        let shop_side = [("shop.http", self.shop.http), ("shop.https", self.shop.https)];
-        for (key, address) in shop_side {
+        let outer = [
+            ("shop.http", self.shop.http),
+            ("shop.https", self.shop.https),
+            ("notify.listen", self.notify.listen),
+        ];
+        for (key, address) in outer {
             if address.is_some_and(|address| address.port() != 0 && address == self.admin.listen) {
                 return Err(ConfigError::invalid(key, "is the same address as admin.listen"));
             }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -53,6 +53,9 @@ fn request(
 ) -> Result<Request<Full<Bytes>>, DeliveryError> {
     let unusable = |_| DeliveryError::Target(super::TargetError::NoUrl);
     headers.insert(HOST, HeaderValue::from_str(&target.host_header()).map_err(unusable)?);
+    if let Some(pair) = target.authorization() {
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&pair).map_err(unusable)?);
+    }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut request = Request::new(Full::from(body));

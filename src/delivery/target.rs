@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// Longest address; browsers and shops stop far below.
@@ -21,8 +24,8 @@ pub enum TargetError {
     TooLong,
 }
 
-/// Where a notification goes. A user name, a password and a fragment are dropped, as BTCPay drops them
-/// (invoice-ipn-delivery/delivery-userinfo); the query is kept.
+/// Where a notification goes. A user name and password go as Basic authentication: BTCPay drops them, and a
+/// shop behind such a wall answers it 401 for ever (invoice-ipn-delivery/delivery-userinfo). The query is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     url: Url,
@@ -76,6 +79,18 @@ impl Target {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// `Basic …` of the user name and password in the address, where there are any.
+    pub(super) fn authorization(&self) -> Option<String> {
+        if self.url.username().is_empty() && self.url.password().is_none() {
+            return None;
+        }
+        let plain = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+        let mut pair = plain(self.url.username());
+        pair.push(b':');
+        pair.extend(plain(self.url.password().unwrap_or_default()));
+        Some(format!("Basic {}", BASE64.encode(pair)))
+    }
+
     /// The Host header: without the scheme's own port.
     pub(super) fn host_header(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
@@ -108,8 +123,10 @@ mod tests {
         assert_eq!(target.host_header(), "shop.example:8443");
         assert_eq!(target.path_and_query(), "/ipn/a%20b?order=%C3%BC&x=%2f");
         assert!(target.is_tls());
+        assert_eq!(target.authorization().as_deref(), Some("Basic bWU6cHc="));
         assert_eq!(format!("{target:?}"), "Target(https://shop.example:8443)");
         let plain = Target::parse("http://[::1]/").expect("good");
+        assert_eq!(plain.authorization(), None);
         assert_eq!((plain.host(), plain.port(), plain.host_header().as_str()), ("::1", 80, "[::1]"));
     }
 

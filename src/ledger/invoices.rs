@@ -4,6 +4,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{Ledger, LedgerError, sqlite};
+use crate::contract::Era;
+use crate::presented::Presented;
 
 /// How far an invoice has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct NewInvoice {
     pub host: String,
     /// Agent of the request.
     pub agent: String,
+    /// Era of the request.
+    pub era: Era,
     /// Unguessable name under which BTCPay will notify payferry.
     pub notification_id: String,
     /// Milliseconds since 1970.
@@ -72,6 +76,8 @@ pub struct InvoiceRow {
     pub row_id: String,
     /// The store that has it.
     pub store_id: String,
+    /// Unguessable name under which BTCPay notifies payferry.
+    pub notification_id: String,
     /// How far it has come.
     pub state: InvoiceState,
     /// BTCPay's id, once known.
@@ -82,6 +88,10 @@ pub struct InvoiceRow {
     pub answer_sealed: Option<Vec<u8>>,
     /// The life of the process that sent it last.
     pub sent_by: String,
+    /// Whether payferry notifies the shop; False where the shop's own address was given to BTCPay.
+    pub relayed: bool,
+    /// What the shop was told.
+    pub presented: Presented,
 }
 
 /// What became of a reservation.
@@ -98,19 +108,36 @@ pub enum Reservation {
     Existing(InvoiceRow),
 }
 
-const COLUMNS: &str =
-    "SELECT row_id, store_id, state, invoice_id, words_sealed, answer_sealed, sent_by FROM invoices";
+const COLUMNS: &str = "SELECT row_id, store_id, notification_id, state, invoice_id, words_sealed, answer_sealed, sent_by, relayed, \
+     presented_status, presented_exception, presented_since, unpaid_since, alarms FROM invoices";
 
-fn invoice(row: &SqliteRow) -> Result<InvoiceRow, LedgerError> {
+pub(super) fn invoice(row: &SqliteRow) -> Result<InvoiceRow, LedgerError> {
     let state: String = row.try_get("state").map_err(sqlite::error)?;
     Ok(InvoiceRow {
         row_id: row.try_get("row_id").map_err(sqlite::error)?,
         store_id: row.try_get("store_id").map_err(sqlite::error)?,
+        notification_id: row.try_get("notification_id").map_err(sqlite::error)?,
         state: InvoiceState::parse(&state)?,
         invoice_id: row.try_get("invoice_id").map_err(sqlite::error)?,
         words_sealed: row.try_get("words_sealed").map_err(sqlite::error)?,
         answer_sealed: row.try_get("answer_sealed").map_err(sqlite::error)?,
         sent_by: row.try_get("sent_by").map_err(sqlite::error)?,
+        relayed: row.try_get::<i64, _>("relayed").map_err(sqlite::error)? != 0,
+        presented: presented(row)?,
+    })
+}
+
+fn presented(row: &SqliteRow) -> Result<Presented, LedgerError> {
+    let status: String = row.try_get("presented_status").map_err(sqlite::error)?;
+    let exception: Option<String> = row.try_get("presented_exception").map_err(sqlite::error)?;
+    let alarms: String = row.try_get("alarms").map_err(sqlite::error)?;
+    let unreadable = |_| LedgerError::Unreadable("presented status");
+    Ok(Presented {
+        status: status.parse().map_err(unreadable)?,
+        exception: exception.map(|word| word.parse().map_err(unreadable)).transpose()?,
+        since_ms: row.try_get("presented_since").map_err(sqlite::error)?,
+        unpaid_since_ms: row.try_get("unpaid_since").map_err(sqlite::error)?,
+        alarms: alarms.parse().map_err(unreadable)?,
     })
 }
 
@@ -127,7 +154,7 @@ impl Ledger {
         write.await
     }
 
-    /// Keeps BTCPay's id and its answer.
+    /// Keeps BTCPay's id and its answer, and when the invoice is looked at first.
     ///
     /// # Errors
     /// [`LedgerError::Conflict`] where there is no such row, where it has another id already, or where
@@ -138,15 +165,20 @@ impl Ledger {
         invoice_id: &str,
         answer_sealed: Vec<u8>,
         now_ms: i64,
+        first_look_at: i64,
     ) -> Result<(), LedgerError> {
         let (row_id, invoice_id) = (row_id.to_owned(), invoice_id.to_owned());
-        let sql = "UPDATE invoices SET state = 'created', invoice_id = ?, answer_sealed = ?, updated_at = ? \
+        let sql = "UPDATE invoices SET state = 'created', invoice_id = ?, answer_sealed = ?, updated_at = ?, \
+                   presented_since = CASE WHEN invoice_id IS NULL THEN ? ELSE presented_since END, \
+                   wake_at = CASE WHEN relayed = 1 THEN ? END, wakes = wakes + 1 \
                    WHERE row_id = ? AND (invoice_id IS NULL OR invoice_id = ?)";
         let write = self.writer.write(move |connection| {
             let bind = sqlx::query(sql)
                 .bind(invoice_id.clone())
                 .bind(answer_sealed.clone())
                 .bind(now_ms)
+                .bind(now_ms)
+                .bind(first_look_at)
                 .bind(row_id.clone())
                 .bind(invoice_id.clone());
             Box::pin(async move {
@@ -225,8 +257,8 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         return Ok(Reservation::Existing(row));
     }
     let sql = "INSERT INTO invoices (row_id, store_id, credential_id, guid, fingerprint, state, words_sealed, \
-               dialect, host, agent, notification_id, sent_by, created_at, updated_at) \
-               VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)";
+               dialect, host, agent, notification_id, sent_by, created_at, updated_at, era, relayed) \
+               VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
     sqlx::query(sql)
         .bind(&new.row_id)
         .bind(&new.store_id)
@@ -241,17 +273,21 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         .bind(&new.sent_by)
         .bind(new.created_at)
         .bind(new.created_at)
+        .bind(new.era.as_str())
         .execute(connection)
         .await
         .map_err(sqlite::error)?;
     let row = InvoiceRow {
         row_id: new.row_id,
         store_id: new.store_id,
+        notification_id: new.notification_id,
         state: InvoiceState::Pending,
         invoice_id: None,
         words_sealed: new.words_sealed,
         answer_sealed: None,
         sent_by: new.sent_by,
+        relayed: true,
+        presented: Presented::new(new.created_at),
     };
     Ok(Reservation::New { row, same_guid_other_body: guid_seen })
 }

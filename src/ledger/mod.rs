@@ -6,6 +6,8 @@
 
 mod credentials;
 mod invoices;
+mod notifications;
+mod notify;
 mod pairings;
 mod pending;
 mod rows;
@@ -18,6 +20,8 @@ use std::path::Path;
 
 pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
+pub use notifications::{AlarmRow, NotificationRow, Replay};
+pub use notify::{Attended, NewNotification, Settled, Told, Waiting};
 pub use pairings::{NewPairing, Pairing};
 pub use pending::{PENDING_LIVES_MS, PendingAdoption};
 pub use rows::{Facade, Store, StoreCredentials};

@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{LedgerError, sqlite};
+use crate::presented::Settlement;
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +82,10 @@ pub struct Store {
     pub paired_at: Option<i64>,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// What it counts as confirmed and complete.
+    pub settlement: Settlement,
+    /// Certificates (PEM) to trust instead of the well-known ones when its shops are notified.
+    pub shop_ca_pem: Option<String>,
     /// When the operator removed it; it is then kept for its invoices alone. Milliseconds since 1970.
     pub removed_at: Option<i64>,
 }
@@ -100,6 +105,12 @@ pub(super) fn store(row: &SqliteRow) -> Result<Store, LedgerError> {
         credentials: sealed.map_or(StoreCredentials::Key, StoreCredentials::ApiKey),
         paired_at: row.try_get("paired_at").map_err(sqlite::error)?,
         created_at: row.try_get("created_at").map_err(sqlite::error)?,
+        shop_ca_pem: row.try_get("shop_ca_pem").map_err(sqlite::error)?,
+        settlement: row
+            .try_get::<String, _>("settlement")
+            .map_err(sqlite::error)?
+            .parse()
+            .map_err(|_| LedgerError::Unreadable("settlement"))?,
         removed_at: row.try_get("removed_at").map_err(sqlite::error)?,
     })
 }

@@ -2,9 +2,10 @@
 
 use super::rows::{self, Store};
 use super::{Ledger, LedgerError, sqlite};
+use crate::presented::Settlement;
 
-const STORE: &str =
-    "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at, removed_at FROM stores";
+const STORE: &str = "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at, removed_at, settlement, \
+     shop_ca_pem FROM stores";
 
 impl Ledger {
     /// Adds a store that is not paired yet.
@@ -41,6 +42,25 @@ impl Ledger {
         let sql = "UPDATE stores SET paired_at = ?, api_key_sealed = ? WHERE id = ?";
         let write = self.writer.write(move |connection| {
             let set = sqlx::query(sql).bind(now_ms).bind(api_key_sealed.clone()).bind(id.clone());
+            Box::pin(async move { set.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Changes what a store counts as confirmed and complete, and whom it trusts when its shops are notified.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn set_store(
+        &self,
+        id: &str,
+        settlement: Settlement,
+        shop_ca_pem: Option<String>,
+    ) -> Result<(), LedgerError> {
+        let id = id.to_owned();
+        let sql = "UPDATE stores SET settlement = ?, shop_ca_pem = ? WHERE id = ?";
+        let write = self.writer.write(move |connection| {
+            let set = sqlx::query(sql).bind(settlement.as_str()).bind(shop_ca_pem.clone()).bind(id.clone());
             Box::pin(async move { set.execute(connection).await.map(drop).map_err(sqlite::error) })
         });
         write.await

@@ -1,10 +1,107 @@
-//! What is sent to a shop when an invoice changes (BitPay's IPN): which of the events, in which form,
-//! with which bytes.
+//! Notifications: BTCPay tells payferry to look, payferry tells shops what they would have heard from BitPay.
+//!
+//! `intake` wakes an invoice, `engine` takes those whose time has come, `attend` does what follows for one
+//! of them: a delivery that waits, a look at BTCPay, one step of the machine (`presented`), sleep.
+//! Everything that must not be lost is a row of the ledger before anybody hears of it.
 
+mod attend;
 pub mod body;
+mod engine;
+mod hosts;
+pub mod intake;
+mod look;
+mod outbox;
+mod schedule;
 pub mod select;
 pub mod sign;
 
-pub use body::body;
-pub use select::{Wants, selected};
-pub use sign::signature;
+use std::sync::Arc;
+
+use governor::DefaultDirectRateLimiter;
+use tokio::sync::Notify;
+
+pub use self::body::body;
+pub use self::select::{Wants, selected};
+pub use self::sign::signature;
+
+use self::hosts::Hosts;
+pub use self::outbox::context as body_context;
+use crate::config::NotifySection;
+use crate::delivery::Deliveries;
+use crate::directory::Directory;
+use crate::ledger::Ledger;
+use crate::secrets::MasterSecret;
+use crate::telemetry::Metrics;
+use crate::walk::upstream::Upstream;
+
+/// Everything that notifying needs.
+pub struct Notifier {
+    ledger: Ledger,
+    directory: Arc<Directory>,
+    secrets: Arc<MasterSecret>,
+    upstream: Arc<Upstream>,
+    deliveries: Deliveries,
+    metrics: Metrics,
+    clock: fn() -> i64,
+    random: fn(&mut [u8]),
+    config: NotifySection,
+    hosts: Hosts,
+    pace: DefaultDirectRateLimiter,
+    outages: look::Outages,
+    awake: Notify,
+}
+
+/// What a [`Notifier`] is made of.
+pub struct NotifierParts {
+    /// Where everything is kept.
+    pub ledger: Ledger,
+    /// Stores and credentials.
+    pub directory: Arc<Directory>,
+    /// Opens words, seals bodies, derives tokens.
+    pub secrets: Arc<MasterSecret>,
+    /// The way to BTCPay.
+    pub upstream: Arc<Upstream>,
+    /// The way to shops.
+    pub deliveries: Deliveries,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> i64,
+    /// Fills with random bytes.
+    pub random: fn(&mut [u8]),
+    /// Times and bounds.
+    pub config: NotifySection,
+}
+
+impl Notifier {
+    /// Ready; [`Notifier::run`] does the work.
+    #[must_use]
+    pub fn new(parts: NotifierParts) -> Arc<Self> {
+        let NotifierParts {
+            ledger,
+            directory,
+            secrets,
+            upstream,
+            deliveries,
+            metrics,
+            clock,
+            random,
+            config,
+        } = parts;
+        Arc::new(Self {
+            ledger,
+            directory,
+            secrets,
+            upstream,
+            deliveries,
+            metrics,
+            clock,
+            random,
+            hosts: Hosts::new(config.deliveries_per_shop),
+            pace: engine::pace(config.reads_per_second),
+            config,
+            outages: look::Outages::default(),
+            awake: Notify::new(),
+        })
+    }
+}

@@ -41,6 +41,22 @@ struct DivergenceLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    store: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlarmLabels {
+    alarm: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotifiedLabels {
+    form: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CreateLabels {
     outcome: &'static str,
 }
@@ -117,6 +133,12 @@ pub struct Metrics {
     upstream: Family<UpstreamLabels, Counter>,
     divergences: Family<DivergenceLabels, Counter>,
     creates: Family<CreateLabels, Counter>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    alarms: Family<AlarmLabels, Counter>,
+    notified: Family<NotifiedLabels, Counter>,
+    attend_failures: Counter,
+    outbox_depth: Gauge,
+    outbox_oldest_seconds: Gauge,
     ledger_commits: Counter,
     connections: Gauge,
     in_flight: Gauge,
@@ -139,6 +161,12 @@ impl Metrics {
             upstream: Family::default(),
             divergences: Family::default(),
             creates: Family::default(),
+            deliveries: Family::default(),
+            alarms: Family::default(),
+            notified: Family::default(),
+            attend_failures: Counter::default(),
+            outbox_depth: Gauge::default(),
+            outbox_oldest_seconds: Gauge::default(),
             ledger_commits: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
@@ -159,6 +187,24 @@ impl Metrics {
         all.register("upstream_requests", "Exchanges with BTCPay servers", self.upstream.clone());
         all.register("divergences", "Answers of BTCPay that are not BitPay's", self.divergences.clone());
         all.register("creates", "Creates of invoices by outcome", self.creates.clone());
+        all.register("deliveries", "Tries to notify shops, by store and result", self.deliveries.clone());
+        all.register("alarms", "What no notification can say; see docs/runbook.md", self.alarms.clone());
+        all.register("notified", "Notifications that came from BTCPay", self.notified.clone());
+        all.register(
+            "attend_failures",
+            "Invoices that could not be attended to, mostly for the ledger's sake",
+            self.attend_failures.clone(),
+        );
+        all.register(
+            "outbox_depth",
+            "Notifications that their shops have not taken",
+            self.outbox_depth.clone(),
+        );
+        all.register(
+            "outbox_oldest_seconds",
+            "Age of the oldest notification that its shop has not taken",
+            self.outbox_oldest_seconds.clone(),
+        );
         all.register("ledger_commits", "Durable commits of the ledger", self.ledger_commits.clone());
         all.register("connections", "Open connections of shops", self.connections.clone());
         all.register("in_flight", "Requests that are being answered", self.in_flight.clone());
@@ -170,6 +216,32 @@ impl Metrics {
         let labels = RequestLabels { endpoint, status_class: status_class(status), reason };
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.get_or_create(&EndpointLabels { endpoint }).observe(seconds);
+    }
+
+    /// Counts one try to notify a shop; `result` is `delivered` or a reason code.
+    pub fn delivery(&self, store: &str, result: &'static str) {
+        self.deliveries.get_or_create(&DeliveryLabels { store: store.to_owned(), result }).inc();
+    }
+
+    /// Counts one alarm.
+    pub fn alarm(&self, alarm: &'static str) {
+        self.alarms.get_or_create(&AlarmLabels { alarm }).inc();
+    }
+
+    /// Counts one notification from BTCPay: flat, or with an envelope.
+    pub fn notified(&self, form: &'static str) {
+        self.notified.get_or_create(&NotifiedLabels { form }).inc();
+    }
+
+    /// Counts one invoice that could not be attended to.
+    pub fn attend_failed(&self) {
+        self.attend_failures.inc();
+    }
+
+    /// Shows how many notifications wait, and how long the oldest does, in seconds.
+    pub fn set_outbox(&self, depth: i64, oldest_seconds: i64) {
+        self.outbox_depth.set(depth);
+        self.outbox_oldest_seconds.set(oldest_seconds);
     }
 
     /// Counts one exchange with a BTCPay server; `server` is its name in the configuration.

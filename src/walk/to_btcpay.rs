@@ -9,7 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::order::Order;
 use crate::bitid::SecretKey;
+use crate::contract::Era;
+use crate::contract::notifications::{Asked, Full, selection};
 use crate::json::{Object, Value};
+use crate::presented::{Settlement, Speed};
 
 /// BTCPay wants an expirationTime at least 30 s ahead (create-requests/expirationtime-soon);
 /// a margin covers the way there.
@@ -70,28 +73,37 @@ pub struct LeftOut {
     pub id: &'static str,
 }
 
-/// `POST /invoices` for an order, with payferry's mark behind the item code.
+/// What payferry adds to an order on its way to BTCPay.
+#[derive(Debug, Clone, Copy)]
+pub struct Additions<'a> {
+    /// The row's id; stands behind the item code.
+    pub mark: &'a str,
+    /// Where BTCPay notifies payferry of this invoice; None: nowhere, payferry polls.
+    pub notify_url: Option<&'a str>,
+    /// What the store counts as confirmed and complete.
+    pub settlement: Settlement,
+    /// In which of BitPay's eras the shop speaks.
+    pub era: Era,
+}
+
+/// `POST /invoices` for an order.
 #[must_use]
-pub fn create(order: &Order, mark: &str, now_ms: i64) -> (Object, Vec<LeftOut>) {
+pub fn create(order: &Order, additions: &Additions<'_>, now_ms: i64) -> (Object, Vec<LeftOut>) {
     let mut left_out = Vec::new();
     let mut body = Object::new();
     let price =
         crate::json::Number::parse(&order.price).map_or(Value::from(order.price.as_str()), Value::Number);
     body.push("price", price);
     body.push("currency", order.currency.as_str());
-    for name in ["orderId", "itemDesc", "posData", "redirectURL", "notificationURL", "notificationEmail"] {
+    for name in ["orderId", "itemDesc", "posData", "redirectURL"] {
         if let Some(text) = order.word(name) {
             body.push(name, without_nul(text));
         }
     }
-    body.push("itemCode", item_code(order, mark));
-    speed(order, &mut body, &mut left_out);
-    for (name, upstream) in [
-        ("fullNotifications", "fullNotifications"),
-        ("extendedNotifications", "extendedNotifications"),
-        ("physical", "physical"),
-        ("autoRedirect", "redirectAutomatically"),
-    ] {
+    body.push("itemCode", item_code(order, additions.mark));
+    speed(order, additions.settlement, &mut body, &mut left_out);
+    notifications(order, additions, &mut body, &mut left_out);
+    for (name, upstream) in [("physical", "physical"), ("autoRedirect", "redirectAutomatically")] {
         if let Some(Value::Bool(value)) = order.words.get(name) {
             body.push(upstream, *value);
         }
@@ -117,12 +129,47 @@ pub fn item_code_of(words: &Object, mark: &str) -> String {
     format!("{own}~{mark}")
 }
 
-fn speed(order: &Order, body: &mut Object, left_out: &mut Vec<LeftOut>) {
-    let Some(speed) = order.word("transactionSpeed") else { return };
-    match speed.to_ascii_lowercase().as_str() {
-        known @ ("high" | "medium" | "low" | "low-medium") => body.push("transactionSpeed", known),
-        _ => left_out.push(LeftOut { pointer: "/transactionSpeed", id: "transactionspeed-domain" }),
+fn speed(order: &Order, settlement: Settlement, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    let asked = order.word("transactionSpeed");
+    let known = asked.is_none_or(|word| {
+        ["high", "medium", "low", "low-medium"].iter().any(|known| word.eq_ignore_ascii_case(known))
+    });
+    if !known {
+        left_out.push(LeftOut { pointer: "/transactionSpeed", id: "transactionspeed-domain" });
     }
+    match (settlement.rule(Speed::asked(asked, Speed::Medium)).upstream, asked) {
+        (Some(instead), _) => body.push("transactionSpeed", instead.as_str()),
+        (None, Some(word)) if known => body.push("transactionSpeed", word.to_ascii_lowercase()),
+        (None, _) => {}
+    }
+}
+
+/// BTCPay notifies payferry, of everything and in one form; the shop hears from payferry. The shop's e-mail
+/// address goes on only to whom BitPay mailed at each change, too (`contract/notifications.toml`).
+fn notifications(order: &Order, additions: &Additions<'_>, body: &mut Object, left_out: &mut Vec<LeftOut>) {
+    if let Some(url) = additions.notify_url {
+        body.push("notificationURL", url);
+        body.push("fullNotifications", true);
+        body.push("extendedNotifications", true);
+    }
+    let Some(address) = order.word("notificationEmail").filter(|address| !address.is_empty()) else { return };
+    if mailed(order, additions.era) {
+        body.push("notificationEmail", without_nul(address));
+    } else {
+        left_out.push(LeftOut { pointer: "/notificationEmail", id: "notification-email" });
+    }
+}
+
+/// A shop without an address for notifications has nothing but the mail.
+fn mailed(order: &Order, era: Era) -> bool {
+    let flag = |name: &str| order.words.get(name).and_then(Value::as_bool);
+    let asked = Asked {
+        era,
+        full: Full::from(flag("fullNotifications")),
+        extended: flag("extendedNotifications").unwrap_or(false),
+        speed: Speed::asked(order.word("transactionSpeed"), Speed::Medium).as_str(),
+    };
+    order.word("notificationURL").is_none_or(|url| url.trim().is_empty()) || selection(&asked).email
 }
 
 /// BTCPay loses locality, region and postalCode in a nested buyer (create-requests/buyer-nested-bitpay).
@@ -254,6 +301,12 @@ pub fn unsigned(
 ) -> UpstreamRequest {
     let target = format!("{}{target}", address.path);
     plain(address, method, target, Value::Object(body.clone()).to_string())
+}
+
+/// A read without credentials, of what BTCPay shows to anybody.
+#[must_use]
+pub fn unsigned_read(address: &PublicAddress, target: &str) -> UpstreamRequest {
+    plain(address, http::Method::GET, format!("{}{target}", address.path), String::new())
 }
 
 /// A request without credentials; `target` includes the path of the public address.

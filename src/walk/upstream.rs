@@ -122,6 +122,21 @@ impl Upstream {
         Ok(answer.get("data").and_then(Value::as_array).ok_or(Misunderstood::NotJson)?.to_vec())
     }
 
+    /// `GET /i/ID/status`: what the checkout page shows, without credentials; cheap, and it counts blocks.
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn public_status(
+        &self,
+        store: &Store,
+        id: &str,
+        within: Duration,
+    ) -> Result<Value, UpstreamError> {
+        let server = self.servers.get(&store.server)?;
+        let request = to_btcpay::unsigned_read(&server.address, &format!("/i/{id}/status"));
+        Ok(understand(&self.send(server, &store.server, request, within).await?)?)
+    }
+
     /// `GET /tokens`: whether BTCPay knows this store's key, and by which token.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 pub mod command;
+pub mod listening;
 pub mod process;
 pub mod shop;
 pub mod small_disk;
@@ -75,9 +76,12 @@ impl Stage {
         tokio::spawn(sandbox.clone().serve(listener, closing.clone()));
         let folder = tempfile::tempdir().unwrap();
         MasterSecret::create(&folder.path().join("master.secret"), [7; 32]).unwrap();
+        // A process of its own must be found again, so its ports are chosen here.
+        let admin =
+            if http.ends_with(":0") { "127.0.0.1:0".parse().unwrap() } else { process::free_address() };
         let ledger = ledger.unwrap_or(folder.path()).join("ledger.sqlite3");
         let text = format!(
-            "[shop]\nhttp = \"{http}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+            "[shop]\nhttp = \"{http}\"\n[admin]\nlisten = \"{admin}\"\n\
              [btcpay.sandbox]\npublic_url = \"http://{btcpay}\"\n\
              [ledger]\npath = \"{}\"\n[secrets]\nmaster_secret_file = \"master.secret\"\n{settings}\n",
             ledger.display()
@@ -86,8 +90,17 @@ impl Stage {
         std::fs::write(&config_file, text).unwrap();
         let payferry = http.parse().ok();
         let (lifecycle, shops) = (Lifecycle::new(), AtomicU8::new(1));
-        let stage =
-            Self { folder, sandbox, btcpay, closing, lifecycle, config_file, shops, payferry, admin: None };
+        let stage = Self {
+            folder,
+            sandbox,
+            btcpay,
+            closing,
+            lifecycle,
+            config_file,
+            shops,
+            payferry,
+            admin: Some(admin),
+        };
         stage.add_store("main").await;
         stage
     }
@@ -109,6 +122,19 @@ impl Stage {
     pub async fn metrics(&self) -> String {
         let shop = Shop::new(self.admin.expect("payferry was started"), [1; 32]);
         shop.send(http::Method::GET, "/metrics", "", false).await.text
+    }
+
+    /// Durable commits of the payferry of this story so far.
+    pub async fn commits(&self) -> usize {
+        let metrics = self.metrics().await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("payferry_ledger_commits_total "));
+        line.and_then(|count| count.parse().ok()).unwrap_or_default()
+    }
+
+    /// What is still to pay of an invoice, in bitcoin.
+    pub fn due(&self, id: &str) -> String {
+        let due = self.invoices().iter().find(|invoice| invoice.id == id).expect("BTCPay has it").due();
+        format!("{}.{:08}", due / 100_000_000, due % 100_000_000)
     }
 
     pub async fn ledger(&self) -> Ledger {
@@ -208,5 +234,14 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(10), "in vain: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The same for a question that has to be asked.
+pub async fn until_async<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < Duration::from_secs(15), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -47,6 +47,12 @@ impl Process {
         process
     }
 
+    /// kill -9, as a power cut or the kernel's memory killer would end it.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
     pub fn id(&self) -> u32 {
         self.0.id()
     }

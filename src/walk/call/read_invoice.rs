@@ -6,6 +6,7 @@ use crate::walk::authenticate::Caller;
 use crate::walk::create::{CreateError, open_words};
 use crate::walk::facts::Facts;
 use crate::walk::observe;
+use crate::walk::present::present;
 use crate::walk::refusal::Refusal;
 use crate::walk::render::{self, Invoice};
 use crate::walk::resolve::{ResolveError, resolve};
@@ -22,7 +23,11 @@ pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result
     call.record.upstream_ms = Some(call.now_ms() - asked_at);
     let answer = answer?;
     call.record.divergences = observe::observe_read(&answer, &call.witness(&store.name));
-    let facts = Facts::of_answer(&answer)?;
+    let mut facts = Facts::of_answer(&answer)?;
+    if let Some(row) = &found.row {
+        walk.nudge(row, &facts);
+        facts = present(facts, row);
+    }
     let words = match &found.row {
         Some(row) => Some(open_words(&walk.secrets, row).ok_or(CreateError::Sealed)?),
         None => None,

@@ -77,7 +77,7 @@ impl Creates {
             Ok(answer) => answer,
             Err(_) => self.first_answer(row).ok_or(CreateError::Sealed)?,
         };
-        Made::new(answer, words)
+        Made::new(answer, words, row)
     }
 
     fn first_answer(&self, row: &InvoiceRow) -> Option<Value> {

@@ -22,11 +22,12 @@ use self::task::Pending;
 use super::deadline::Deadline;
 use super::facts::{Facts, FactsError};
 use super::order::Order;
+use super::present::present;
 use super::to_btcpay;
 use super::upstream::{Upstream, UpstreamError};
-use crate::contract::ErrorCode;
+use crate::contract::{Era, ErrorCode};
 use crate::json::{Object, Value};
-use crate::ledger::{Ledger, LedgerError, Store};
+use crate::ledger::{InvoiceRow, Ledger, LedgerError, Store};
 use crate::secrets::MasterSecret;
 
 pub use self::send::open_words;
@@ -102,6 +103,8 @@ pub struct Commission {
     pub host: String,
     /// Agent, for the ledger.
     pub agent: String,
+    /// Era, for the bodies of notifications.
+    pub era: Era,
 }
 
 /// An invoice that exists at BTCPay and in the ledger.
@@ -124,9 +127,9 @@ pub struct Made {
 }
 
 impl Made {
-    fn new(answer: Value, words: Object) -> Outcome {
+    fn new(answer: Value, words: Object, row: &InvoiceRow) -> Outcome {
         Ok(Self {
-            facts: Arc::new(Facts::of_answer(&answer)?),
+            facts: Arc::new(present(Facts::of_answer(&answer)?, row)),
             words: Arc::new(words),
             answer: Arc::new(answer),
             left_out: Vec::new(),
@@ -160,6 +163,8 @@ pub struct Creates {
     random: fn(&mut [u8]),
     life: String,
     reads_on: Duration,
+    notify_base: Option<String>,
+    first_look_ms: i64,
     room: Arc<Semaphore>,
     under_way: Mutex<HashMap<String, Pending>>,
     empty_looks: EmptyLooks,
@@ -185,14 +190,17 @@ pub struct CreatesParts {
     pub quiet_ms: i64,
     /// Most creates under way.
     pub most: usize,
+    /// The address below which BTCPay notifies payferry; None: it notifies nobody.
+    pub notify_base: Option<String>,
+    /// When a new invoice is looked at first, unless BTCPay notifies earlier; milliseconds.
+    pub first_look_ms: i64,
 }
 
 impl Creates {
     /// Ready, with none under way.
     #[must_use]
     pub fn new(parts: CreatesParts) -> Arc<Self> {
-        let CreatesParts { ledger, upstream, secrets, tasks, clock, random, reads_on, quiet_ms, most } =
-            parts;
+        let CreatesParts { ledger, upstream, secrets, tasks, clock, random, .. } = parts;
         let life = name(random);
         Arc::new(Self {
             ledger,
@@ -202,10 +210,12 @@ impl Creates {
             clock,
             random,
             life,
-            reads_on,
-            room: Arc::new(Semaphore::new(most)),
+            reads_on: parts.reads_on,
+            notify_base: parts.notify_base,
+            first_look_ms: parts.first_look_ms,
+            room: Arc::new(Semaphore::new(parts.most)),
             under_way: Mutex::default(),
-            empty_looks: EmptyLooks::new(quiet_ms),
+            empty_looks: EmptyLooks::new(parts.quiet_ms),
         })
     }
 

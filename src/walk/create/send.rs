@@ -21,6 +21,7 @@ impl Creates {
             dialect: commission.dialect.to_owned(),
             host: commission.host.clone(),
             agent: commission.agent.clone(),
+            era: commission.era,
             notification_id: name(self.random),
             created_at: (self.clock)(),
             sent_by: self.life.clone(),
@@ -39,7 +40,14 @@ impl Creates {
     }
 
     pub(super) async fn send(&self, row: &InvoiceRow, commission: &Commission) -> Outcome {
-        let (body, left_out) = to_btcpay::create(&commission.order, &row.row_id, (self.clock)());
+        let url = self.notify_base.as_ref().map(|base| format!("{base}/{}", row.notification_id));
+        let additions = to_btcpay::Additions {
+            mark: &row.row_id,
+            notify_url: url.as_deref(),
+            settlement: commission.store.settlement,
+            era: commission.era,
+        };
+        let (body, left_out) = to_btcpay::create(&commission.order, &additions, (self.clock)());
         let sent = self.upstream.create_invoice(&commission.store, &body, self.reads_on).await;
         let answer = match sent {
             Ok(answer) => answer,
@@ -88,10 +96,11 @@ impl Creates {
 
     /// Keeps BTCPay's id and answer before the shop hears of them.
     pub(super) async fn bind(&self, row: &InvoiceRow, answer: &Value, words: Object) -> Outcome {
-        let made = Made::new(answer.clone(), words)?;
+        let made = Made::new(answer.clone(), words, row)?;
         let sealed =
             self.secrets.seal(&answer_context(&row.row_id), self.nonce(), answer.to_string().as_bytes());
-        self.ledger.bind_invoice(&row.row_id, &made.facts.id, sealed, (self.clock)()).await?;
+        let (now_ms, id) = ((self.clock)(), &made.facts.id);
+        self.ledger.bind_invoice(&row.row_id, id, sealed, now_ms, now_ms + self.first_look_ms).await?;
         Failpoint::AnswerCommitted.reach();
         Ok(made)
     }

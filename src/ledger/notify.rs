@@ -1,0 +1,318 @@
+//! What shops are told of their invoices: the state per invoice, the notification that waits, the alarms.
+//!
+//! `wake_at` is the one clock of an invoice: a notification of BTCPay, a poll, a pause that ends and a
+//! retry all set it. Whoever puts an invoice back to sleep says how many wakes he has seen, so that one
+//! that came meanwhile is not lost.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::{InvoiceRow, Ledger, LedgerError, invoices, sqlite};
+use crate::contract::Era;
+use crate::presented::Presented;
+
+/// Everything that is needed to attend to one invoice.
+#[derive(Debug, Clone)]
+pub struct Attended {
+    /// The row, with what the shop was told.
+    pub row: InvoiceRow,
+    /// The credential that made it.
+    pub credential_id: Option<String>,
+    /// Dialect of the create.
+    pub dialect: String,
+    /// Era of the create.
+    pub era: Era,
+    /// When BTCPay's id was bound, milliseconds since 1970.
+    pub bound_at: i64,
+    /// Wakes so far.
+    pub wakes: i64,
+    /// The shop or the operator asked to hear the state again.
+    pub resend: bool,
+    /// The notification that waits for its shop.
+    pub waiting: Option<Waiting>,
+}
+
+/// A notification that its shop has not taken yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Random.
+    pub id: String,
+    /// BitPay's code.
+    pub event: u16,
+    /// The body as it is sent, sealed.
+    pub body_sealed: Vec<u8>,
+    /// Tries so far.
+    pub tries: u32,
+    /// When it is due, milliseconds since 1970.
+    pub next_at: i64,
+    /// When it was written, milliseconds since 1970.
+    pub created_at: i64,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting")
+            .field("event", &self.event)
+            .field("tries", &self.tries)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A notification to be written.
+#[derive(Clone)]
+pub struct NewNotification {
+    /// Random.
+    pub id: String,
+    /// BitPay's code.
+    pub event: u16,
+    /// The status in its body.
+    pub status: String,
+    /// The body, sealed.
+    pub body_sealed: Vec<u8>,
+}
+
+/// One step of an invoice, as it is committed.
+#[derive(Clone)]
+pub struct Told {
+    /// Which invoice.
+    pub row_id: String,
+    /// What reads show from now on.
+    pub presented: Presented,
+    /// What the shop is sent; whatever waited is superseded by it.
+    pub notification: Option<NewNotification>,
+    /// What the operator is told: a word and a random id.
+    pub alarm: Option<(String, String)>,
+    /// The asked-for repeat is done with it.
+    pub resent: bool,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The shop took it.
+    Delivered,
+    /// It is tried again then, milliseconds since 1970.
+    Again(i64),
+    /// It is not tried again by itself.
+    Parked,
+}
+
+const ATTENDED: &str = "SELECT invoices.*, notifications.id AS n_id, notifications.event AS n_event, \
+     notifications.body_sealed AS n_body, notifications.tries AS n_tries, notifications.next_at AS n_next_at, \
+     notifications.created_at AS n_created_at FROM invoices LEFT JOIN notifications \
+     ON notifications.row_id = invoices.row_id AND notifications.state = 'waiting' WHERE invoices.row_id = ?";
+
+impl Ledger {
+    /// BTCPay notified: the invoice of that address is looked at now. False for an address that was never given.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; BTCPay must not hear a yes then.
+    pub async fn wake_notified(&self, notification_id: &str, now_ms: i64) -> Result<bool, LedgerError> {
+        let id = notification_id.to_owned();
+        let sql =
+            "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE notification_id = ? AND relayed = 1";
+        let write = self.writer.write(move |connection| {
+            let wake = sqlx::query(sql).bind(now_ms).bind(id.clone());
+            Box::pin(async move {
+                wake.execute(connection).await.map(|done| done.rows_affected() > 0).map_err(sqlite::error)
+            })
+        });
+        write.await
+    }
+
+    /// Lets every invoice that money can still move be looked at from `now_ms` on: after an outage.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn wake_open(&self, server: &str, now_ms: i64) -> Result<u64, LedgerError> {
+        let server = server.to_owned();
+        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE state = 'created' AND relayed = 1 \
+                   AND wake_at > ? AND presented_status IN ('new', 'paid', 'confirmed') \
+                   AND store_id IN (SELECT id FROM stores WHERE server = ?)";
+        let write = self.writer.write(move |connection| {
+            let wake = sqlx::query(sql).bind(now_ms).bind(now_ms).bind(server.clone());
+            Box::pin(async move {
+                wake.execute(connection).await.map(|done| done.rows_affected()).map_err(sqlite::error)
+            })
+        });
+        write.await
+    }
+
+    /// Asks that the shop hears the present state again. False for an invoice that payferry does not notify of.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn ask_resend(&self, row_id: &str, now_ms: i64) -> Result<bool, LedgerError> {
+        let row_id = row_id.to_owned();
+        let sql = "UPDATE invoices SET resend = 1, wake_at = ?, wakes = wakes + 1 \
+                   WHERE row_id = ? AND relayed = 1 AND state = 'created'";
+        let write = self.writer.write(move |connection| {
+            let ask = sqlx::query(sql).bind(now_ms).bind(row_id.clone());
+            Box::pin(async move {
+                ask.execute(connection).await.map(|done| done.rows_affected() > 0).map_err(sqlite::error)
+            })
+        });
+        write.await
+    }
+
+    /// Invoices whose time has come, the longest waiting first, and when the next one's comes.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn due(&self, now_ms: i64, most: u32) -> Result<(Vec<String>, Option<i64>), LedgerError> {
+        let sql = "SELECT row_id, wake_at FROM invoices WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT ?";
+        let rows =
+            sqlx::query(sql).bind(i64::from(most)).fetch_all(&self.reads).await.map_err(sqlite::error)?;
+        let mut due = Vec::new();
+        for row in &rows {
+            let at: i64 = row.try_get("wake_at").map_err(sqlite::error)?;
+            if at > now_ms {
+                return Ok((due, Some(at)));
+            }
+            due.push(row.try_get("row_id").map_err(sqlite::error)?);
+        }
+        Ok((due, None))
+    }
+
+    /// One invoice with all that is needed to attend to it.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn attended(&self, row_id: &str) -> Result<Option<Attended>, LedgerError> {
+        let found = sqlx::query(ATTENDED).bind(row_id).fetch_optional(&self.reads).await;
+        found.map_err(sqlite::error)?.as_ref().map(attended).transpose()
+    }
+
+    /// Commits one step: what reads show, what the shop is sent, what the operator is told, together.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn tell(&self, told: Told, now_ms: i64) -> Result<(), LedgerError> {
+        let write = self.writer.write(move |connection| {
+            let told = told.clone();
+            Box::pin(async move { tell(connection, &told, now_ms).await })
+        });
+        write.await
+    }
+
+    /// Keeps what became of a delivery; `result` is a word for the operator.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn settle_notification(
+        &self,
+        id: &str,
+        settled: Settled,
+        result: &str,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let (id, result) = (id.to_owned(), result.to_owned());
+        let (state, next_at) = match settled {
+            Settled::Delivered => ("delivered", None),
+            Settled::Again(at) => ("waiting", Some(at)),
+            Settled::Parked => ("parked", None),
+        };
+        let sql = "UPDATE notifications SET state = ?, next_at = ?, tries = tries + 1, last_result = ?, last_at = ? \
+                   WHERE id = ? AND state = 'waiting'";
+        let write = self.writer.write(move |connection| {
+            let settle =
+                sqlx::query(sql).bind(state).bind(next_at).bind(result.clone()).bind(now_ms).bind(id.clone());
+            Box::pin(async move { settle.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Puts an invoice to sleep until then, or for good, unless somebody woke it since `wakes`.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn sleep(&self, row_id: &str, wakes: i64, until_ms: Option<i64>) -> Result<(), LedgerError> {
+        let row_id = row_id.to_owned();
+        let sql = "UPDATE invoices SET wake_at = ? WHERE row_id = ? AND wakes = ?";
+        let write = self.writer.write(move |connection| {
+            let sleep = sqlx::query(sql).bind(until_ms).bind(row_id.clone()).bind(wakes);
+            Box::pin(async move { sleep.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+}
+
+fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
+    let get = |name: &str| row.try_get::<i64, _>(name).map_err(sqlite::error);
+    let era: String = row.try_get("era").map_err(sqlite::error)?;
+    Ok(Attended {
+        row: invoices::invoice(row)?,
+        credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
+        dialect: row.try_get("dialect").map_err(sqlite::error)?,
+        era: era.parse().map_err(|_| LedgerError::Unreadable("era"))?,
+        bound_at: get("updated_at")?,
+        wakes: get("wakes")?,
+        resend: get("resend")? != 0,
+        waiting: waiting(row)?,
+    })
+}
+
+fn waiting(row: &SqliteRow) -> Result<Option<Waiting>, LedgerError> {
+    let id: Option<String> = row.try_get("n_id").map_err(sqlite::error)?;
+    let Some(id) = id else { return Ok(None) };
+    let get = |name: &str| row.try_get::<i64, _>(name).map_err(sqlite::error);
+    Ok(Some(Waiting {
+        id,
+        event: u16::try_from(get("n_event")?).map_err(|_| LedgerError::Unreadable("event"))?,
+        body_sealed: row.try_get("n_body").map_err(sqlite::error)?,
+        tries: u32::try_from(get("n_tries")?).map_err(|_| LedgerError::Unreadable("tries"))?,
+        next_at: row.try_get::<Option<i64>, _>("n_next_at").map_err(sqlite::error)?.unwrap_or_default(),
+        created_at: get("n_created_at")?,
+    }))
+}
+
+async fn tell(connection: &mut SqliteConnection, told: &Told, now_ms: i64) -> Result<(), LedgerError> {
+    let Presented { status, exception, since_ms, unpaid_since_ms, alarms } = &told.presented;
+    let sql = "UPDATE invoices SET presented_status = ?, presented_exception = ?, presented_since = ?, \
+               unpaid_since = ?, alarms = ?, resend = CASE WHEN ? THEN 0 ELSE resend END WHERE row_id = ?";
+    sqlx::query(sql)
+        .bind(status.as_str())
+        .bind(exception.map(crate::presented::Exception::as_str))
+        .bind(since_ms)
+        .bind(unpaid_since_ms)
+        .bind(alarms.to_string())
+        .bind(told.resent)
+        .bind(&told.row_id)
+        .execute(&mut *connection)
+        .await
+        .map_err(sqlite::error)?;
+    if let Some((alarm, id)) = &told.alarm {
+        let sql = "INSERT INTO alarms (id, row_id, alarm, raised_at) VALUES (?, ?, ?, ?)";
+        let raise = sqlx::query(sql).bind(id).bind(&told.row_id).bind(alarm).bind(now_ms);
+        raise.execute(&mut *connection).await.map_err(sqlite::error)?;
+    }
+    match &told.notification {
+        Some(new) => enqueue(connection, &told.row_id, new, now_ms).await,
+        None => Ok(()),
+    }
+}
+
+async fn enqueue(
+    connection: &mut SqliteConnection,
+    row_id: &str,
+    new: &NewNotification,
+    now_ms: i64,
+) -> Result<(), LedgerError> {
+    let sql = "UPDATE notifications SET state = 'superseded', next_at = NULL WHERE row_id = ? AND state = 'waiting'";
+    sqlx::query(sql).bind(row_id).execute(&mut *connection).await.map_err(sqlite::error)?;
+    let sql = "INSERT INTO notifications (id, row_id, number, event, status, body_sealed, state, next_at, created_at) \
+               SELECT ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, 'waiting', ?, ? FROM notifications WHERE row_id = ?";
+    sqlx::query(sql)
+        .bind(&new.id)
+        .bind(row_id)
+        .bind(i64::from(new.event))
+        .bind(&new.status)
+        .bind(&new.body_sealed)
+        .bind(now_ms)
+        .bind(now_ms)
+        .bind(row_id)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(sqlite::error)
+}

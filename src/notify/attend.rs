@@ -1,0 +1,165 @@
+//! Does what follows for one invoice: deliver what waits, look at BTCPay, take one step, sleep.
+
+use super::look::{LookError, Looked};
+use super::schedule::next_look;
+use super::{Notifier, outbox};
+use crate::json::Object;
+use crate::ledger::{Attended, InvoiceState, LedgerError, Store, Told};
+use crate::presented::{Event, Step, step};
+use crate::walk::create::open_words;
+
+/// Most steps and deliveries in one go; an invoice has five or so in its whole life.
+const MOST_TURNS: usize = 16;
+/// How long an invoice sleeps that cannot be looked at, in ms.
+const AFTER_TROUBLE_MS: i64 = 5_000;
+
+/// Why an invoice cannot be attended to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AttendError {
+    /// The ledger did not answer.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Its words cannot be opened: another master secret.
+    #[error("the stored words of the invoice cannot be read")]
+    Sealed,
+    /// Its store is gone from the ledger.
+    #[error("the store of the invoice is not known")]
+    StoreUnknown,
+}
+
+/// What comes after one turn.
+pub(super) enum Turn {
+    /// Something was done; there may be more.
+    Again,
+    /// Nothing to do before then; None: nothing more at all.
+    Sleep(Option<i64>),
+}
+
+/// One invoice with what belongs to it.
+pub(super) struct Case<'a> {
+    pub(super) invoice: &'a Attended,
+    pub(super) store: &'a Store,
+    pub(super) words: &'a Object,
+}
+
+impl Notifier {
+    /// Attends to the invoice until it can sleep; whatever goes wrong is logged and tried again.
+    pub(super) async fn attend(&self, row_id: &str) {
+        if let Err(error) = self.turns(row_id).await {
+            tracing::warn!(row = row_id, %error, "invoice_not_attended");
+            self.metrics.attend_failed();
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn turns(&self, row_id: &str) -> Result<(), AttendError> {
+        for turn in 1.. {
+            let Some(invoice) = self.ledger.attended(row_id).await? else { return Ok(()) };
+            let until = match self.turn(&invoice).await? {
+                Turn::Again if turn < MOST_TURNS => continue,
+                Turn::Again => Some((self.clock)() + AFTER_TROUBLE_MS),
+                Turn::Sleep(until) => until,
+            };
+            self.ledger.sleep(row_id, invoice.wakes, until).await?;
+            break;
+        }
+        Ok(())
+    }
+
+    async fn turn(&self, invoice: &Attended) -> Result<Turn, AttendError> {
+        if invoice.row.state != InvoiceState::Created || !invoice.row.relayed {
+            return Ok(Turn::Sleep(None));
+        }
+        let store = self.store(invoice).await.ok_or(AttendError::StoreUnknown)?;
+        let words = open_words(&self.secrets, &invoice.row).ok_or(AttendError::Sealed)?;
+        let case = Case { invoice, store: &store, words: &words };
+        // The first try of what waits comes before anything else: a shop hears one thing after the other.
+        if let Some(waiting) = invoice.waiting.as_ref().filter(|waiting| waiting.tries == 0) {
+            return Ok(self.deliver(&case, waiting).await?);
+        }
+        match self.look(invoice, &store, &words).await {
+            Ok(looked) => self.decide(&case, &looked).await,
+            Err(error) => self.without_btcpay(&case, &error).await,
+        }
+    }
+
+    async fn decide(&self, case: &Case<'_>, looked: &Looked) -> Result<Turn, AttendError> {
+        let now_ms = (self.clock)();
+        let Attended { row, bound_at, resend, waiting, .. } = case.invoice;
+        let steps = step(&row.presented, &looked.seen, &looked.settings, now_ms);
+        let earliest = bound_at.saturating_add(ms(self.config.delay_after_create_ms));
+        let next = steps.first().map(|step| (step, step.not_before_ms.max(earliest)));
+        if let Some((step, _)) = next.filter(|(_, at)| *at <= now_ms) {
+            self.take(case, looked, step, now_ms).await?;
+            return Ok(Turn::Again);
+        }
+        if *resend {
+            self.repeat(case, looked, now_ms).await?;
+            return Ok(Turn::Again);
+        }
+        if let Some(waiting) = waiting.as_ref().filter(|waiting| waiting.next_at <= now_ms) {
+            return Ok(self.deliver(case, waiting).await?);
+        }
+        let every_ms = ms(self.config.poll_every_seconds.saturating_mul(1000));
+        let look = next_look(row.presented.status, row.presented.since_ms, now_ms, every_ms);
+        let retry = waiting.as_ref().map(|waiting| waiting.next_at);
+        Ok(Turn::Sleep([look, retry, next.map(|(_, at)| at)].into_iter().flatten().min()))
+    }
+
+    /// Commits one step, with what the shop is sent and what the operator is told.
+    async fn take(
+        &self,
+        case: &Case<'_>,
+        looked: &Looked,
+        step: &Step,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let notification = step.event.and_then(|event| outbox::written(self, case, looked, step, event));
+        let alarm = step.alarm.map(|alarm| (alarm.as_str().to_owned(), self.name()));
+        let told = Told {
+            row_id: case.invoice.row.row_id.clone(),
+            presented: step.then.clone(),
+            notification,
+            alarm,
+            resent: false,
+        };
+        self.ledger.tell(told, now_ms).await?;
+        if let Some(alarm) = step.alarm {
+            let (invoice, store) = (case.invoice.row.invoice_id.as_deref(), &case.store.name);
+            self.metrics.alarm(alarm.as_str());
+            tracing::warn!(target: "alarm", alarm = alarm.as_str(), invoice, store, "see docs/runbook.md");
+        }
+        Ok(())
+    }
+
+    /// The shop, or the operator, asked to hear the present state again.
+    async fn repeat(&self, case: &Case<'_>, looked: &Looked, now_ms: i64) -> Result<(), LedgerError> {
+        let presented = case.invoice.row.presented.clone();
+        let step = Step { then: presented.clone(), event: None, not_before_ms: now_ms, alarm: None };
+        let notification = outbox::written(self, case, looked, &step, Event::ManuallyNotified);
+        let row_id = case.invoice.row.row_id.clone();
+        self.ledger.tell(Told { row_id, presented, notification, alarm: None, resent: true }, now_ms).await
+    }
+
+    /// BTCPay cannot be asked: what was written before is still delivered.
+    async fn without_btcpay(&self, case: &Case<'_>, error: &LookError) -> Result<Turn, AttendError> {
+        let now_ms = (self.clock)();
+        if let Some(waiting) = case.invoice.waiting.as_ref().filter(|waiting| waiting.next_at <= now_ms) {
+            return Ok(self.deliver(case, waiting).await?);
+        }
+        let invoice = case.invoice.row.invoice_id.as_deref();
+        tracing::debug!(invoice, store = case.store.name, %error, "invoice_not_seen");
+        Ok(Turn::Sleep(Some(now_ms + AFTER_TROUBLE_MS)))
+    }
+
+    /// 16 random bytes in base58.
+    pub(super) fn name(&self) -> String {
+        let mut bytes = [0; 16];
+        (self.random)(&mut bytes);
+        bs58::encode(bytes).into_string()
+    }
+}
+
+fn ms(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

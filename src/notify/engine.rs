@@ -1,0 +1,121 @@
+//! Takes the invoices whose time has come, the longest waiting first, a bounded number at a time.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Notifier;
+
+/// The longest sleep; another process may have asked for a resend.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// How often the numbers of the outbox are refreshed.
+const GAUGE_EVERY: Duration = Duration::from_secs(5);
+
+/// So many reads a second, evenly.
+pub(super) fn pace(reads_per_second: u32) -> DefaultDirectRateLimiter {
+    let rate = NonZeroU32::new(reads_per_second).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::direct(Quota::per_second(rate))
+}
+
+/// Invoices that are being attended to.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<Mutex<HashSet<String>>>);
+
+impl UnderWay {
+    fn take(&self, row_id: &str) -> Option<Place> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.insert(row_id.to_owned()).then(|| Place { all: self.clone(), row_id: row_id.to_owned() })
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Given back when it is dropped, also by a task that panicked.
+struct Place {
+    all: UnderWay,
+    row_id: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.row_id);
+    }
+}
+
+impl Notifier {
+    /// Attends to invoices until `stop`; those under way are counted by `tasks`.
+    pub async fn run(
+        self: Arc<Self>,
+        mut nudges: mpsc::Receiver<String>,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) {
+        let under_way = UnderWay::default();
+        let mut gauge = tokio::time::interval(GAUGE_EVERY);
+        while !stop.is_cancelled() {
+            let sleep = self.round(&under_way, &tasks).await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.awake.notified() => {}
+                _ = gauge.tick() => self.gauge().await,
+                () = tokio::time::sleep(sleep) => {}
+                Some(row_id) = nudges.recv() => self.spawn(&row_id, &under_way, &tasks),
+            }
+        }
+    }
+
+    /// Starts what is due; gives how long nothing is.
+    async fn round(self: &Arc<Self>, under_way: &UnderWay, tasks: &TaskTracker) -> Duration {
+        let busy = under_way.count();
+        if busy >= self.config.attended_at_once {
+            return Duration::from_millis(20);
+        }
+        let now_ms = (self.clock)();
+        let most = u32::try_from(self.config.attended_at_once + busy).unwrap_or(u32::MAX);
+        match self.ledger.due(now_ms, most).await {
+            Ok((due, next)) => {
+                let room = self.config.attended_at_once - busy;
+                let waiting = due.len() > busy;
+                for row_id in due.iter().take(busy + room) {
+                    self.spawn(row_id, under_way, tasks);
+                }
+                let until = next.map_or(LONGEST_SLEEP, |at| millis(at - now_ms));
+                if waiting { Duration::from_millis(20) } else { until.min(LONGEST_SLEEP) }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "notifications_not_read");
+                LONGEST_SLEEP
+            }
+        }
+    }
+
+    async fn gauge(&self) {
+        if let Ok((depth, oldest)) = self.ledger.outbox().await {
+            let age_ms = oldest.map_or(0, |oldest| (self.clock)().saturating_sub(oldest));
+            self.metrics.set_outbox(depth, age_ms / 1000);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, row_id: &str, under_way: &UnderWay, tasks: &TaskTracker) {
+        let Some(place) = under_way.take(row_id) else { return };
+        let notifier = Arc::clone(self);
+        tasks.spawn(async move {
+            notifier.attend(&place.row_id).await;
+            drop(place);
+            notifier.awake.notify_one();
+        });
+    }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

@@ -1,0 +1,114 @@
+//! Where BTCPay's notifications come in: `POST /ID`, with the unguessable id of one invoice.
+//!
+//! Nothing in a notification is believed: it may be forged, old or repeated. It only says "look", and it is
+//! acknowledged when that is on disk. BTCPay asks for no more than a 2xx.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::Notifier;
+use crate::json::{self, Value};
+
+/// Longest body that is read; BTCPay's have about 1 kB plus the shop's posData.
+const LONGEST_BODY: usize = 1024 * 1024;
+const MOST_CONNECTIONS: usize = 256;
+const HEADER_WITHIN: Duration = Duration::from_secs(10);
+/// BTCPay waits 60 s.
+const BODY_WITHIN: Duration = Duration::from_secs(20);
+/// A new invoice. It tells a shop nothing, and the first poll comes anyway.
+const CREATED: &str = "1001";
+
+/// Serves until `stop`.
+pub async fn serve(listener: TcpListener, notifier: Arc<Notifier>, stop: CancellationToken) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        let notifier = Arc::clone(&notifier);
+        tokio::spawn(async move {
+            converse(stream, notifier).await;
+            drop(place);
+        });
+    }
+}
+
+async fn converse(stream: TcpStream, notifier: Arc<Notifier>) {
+    let service = service_fn(move |request| {
+        let notifier = Arc::clone(&notifier);
+        async move { Ok::<_, Infallible>(answer(&notifier, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_WITHIN)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "notify_connection_ended");
+    }
+}
+
+async fn answer(notifier: &Notifier, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+    let status = take(notifier, request).await;
+    let mut response = Response::new(Empty::new());
+    *response.status_mut() = status;
+    response
+}
+
+async fn take(notifier: &Notifier, request: Request<Incoming>) -> StatusCode {
+    if request.method() != Method::POST {
+        return StatusCode::METHOD_NOT_ALLOWED;
+    }
+    let path = request.uri().path().trim_end_matches('/');
+    let Some(id) = path.rsplit('/').next().filter(|id| is_id(id)).map(str::to_owned) else {
+        return StatusCode::NOT_FOUND;
+    };
+    let body = Limited::new(request.into_body(), LONGEST_BODY).collect();
+    let Ok(Ok(body)) = tokio::time::timeout(BODY_WITHIN, body).await else { return StatusCode::BAD_REQUEST };
+    let event = event(&body.to_bytes());
+    notifier.metrics.notified(if event.is_some() { "enveloped" } else { "flat" });
+    // Each event has a flat twin with the same data right before it (recorded: life-exact-medium-both).
+    if event.is_none_or(|code| code == CREATED) {
+        return StatusCode::OK;
+    }
+    match notifier.ledger.wake_notified(&id, (notifier.clock)()).await {
+        Ok(true) => {
+            notifier.awake.notify_one();
+            StatusCode::OK
+        }
+        Ok(false) => StatusCode::NOT_FOUND,
+        Err(error) => {
+            tracing::warn!(%error, "notification_not_taken");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+/// 16 random bytes in base58.
+fn is_id(text: &str) -> bool {
+    (16..=24).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The event's code, where the body has an envelope.
+fn event(body: &[u8]) -> Option<String> {
+    let body = json::parse(body).ok()?;
+    let code = body.get("event")?.get("code").and_then(Value::as_number)?.text();
+    (code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.to_owned())
+}

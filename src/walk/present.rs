@@ -1,0 +1,13 @@
+//! What a shop is shown of an invoice's state: what it was told, not what BTCPay says.
+//!
+//! Shops compare a notification with the read that they make on it, so both show one row of the ledger.
+//! Invoices that payferry does not notify of show BTCPay's own state.
+
+use super::facts::Facts;
+use crate::ledger::InvoiceRow;
+
+/// The facts with the state that the shop was told.
+#[must_use]
+pub fn present(facts: Facts, row: &InvoiceRow) -> Facts {
+    if row.relayed { facts.as_told(&row.presented) } else { facts }
+}

@@ -1,0 +1,162 @@
+//! Stories of shops that hear of their invoices.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use payferry::sandbox::Mark;
+use support::listening::{Listening, Reaction};
+use support::{Shop, Stage};
+
+/// Times scaled down; nothing but polls, so that every story holds without BTCPay's notifications, too.
+const QUICK: &str = "[notify]\nallow_private = [\"127.0.0.0/8\"]\ndelay_after_create_ms = 0\npoll_every_seconds = 1\n\
+                     complete_after_seconds = 1\nretry_after_seconds = [1, 1]\ndelivery_timeout_ms = 700\n";
+
+async fn order(shop: &Shop, listening: &Listening, members: &str) -> String {
+    let url = listening.url();
+    let order = format!(r#""price":10,"currency":"EUR","orderId":"o-1","notificationURL":"{url}"{members}"#);
+    shop.create(&order).await.invoice_id()
+}
+
+fn pay(stage: &Stage, id: &str) {
+    stage.sandbox.owner().pay(id, &stage.due(id)).unwrap();
+}
+
+/// WooCommerce 3.46 and WHMCS 3.0 die when a read does not say what the notification says.
+#[track_caller]
+fn assert_reads_agree(listening: &Listening) {
+    for heard in listening.heard() {
+        let read = heard.read.clone().expect("the shop read the invoice back");
+        assert_eq!(read.data_text("status"), heard.text("status"), "{heard:?}");
+        assert_eq!(read.data_text("orderId"), heard.text("orderId"));
+        assert_eq!(read.data_text("url"), heard.text("url"));
+    }
+}
+
+#[tokio::test]
+async fn a_shop_with_full_notifications_walks_paid_confirmed_complete() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening, r#","fullNotifications":true,"posData":"{\"a\": 1.50}""#).await;
+    assert_eq!(shop.read(&id).await.data_text("status"), "new");
+    pay(&stage, &id);
+    listening.hears(&["paid"]).await;
+    stage.sandbox.owner().confirm(&id).unwrap();
+    listening.hears(&["paid", "confirmed", "complete"]).await;
+    assert_reads_agree(&listening);
+    for heard in listening.heard() {
+        assert_eq!(heard.text("posData"), r#"{"a": 1.50}"#, "hash checks of bp_lib need it to the letter");
+        assert!(!heard.body.contains('\n'), "PrestaShop 1.7 reads the first line only: {}", heard.body);
+        assert!(!heard.body.contains("null"), "{}", heard.body);
+        assert!(heard.head.starts_with("POST /ipn?shop=1 HTTP/1.1"), "{}", heard.head);
+    }
+    assert_eq!(shop.read(&id).await.data_text("status"), "complete");
+}
+
+#[tokio::test]
+async fn a_shop_with_extended_notifications_gets_codes_and_no_flat_twins() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening, r#","extendedNotifications":true"#).await;
+    pay(&stage, &id);
+    listening.hears(&["1003 paid"]).await;
+    stage.sandbox.owner().confirm(&id).unwrap();
+    listening.hears(&["1003 paid", "1005 confirmed", "1006 complete"]).await;
+    assert_reads_agree(&listening);
+}
+
+#[tokio::test]
+async fn an_invoice_that_nobody_pays_expires_once() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening, r#","extendedNotifications":true"#).await;
+    stage.sandbox.owner().expire(&id).unwrap();
+    listening.hears(&["1004 expired"]).await;
+    assert_reads_agree(&listening);
+}
+
+/// A shop is paid once it hears; one that was down must hear, and never an older state after a newer one.
+#[tokio::test]
+async fn a_failed_notification_is_repeated_and_superseded_by_a_newer_one() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    listening.reacts(&[
+        Reaction::Answers("500 Oh"),
+        Reaction::Answers("500 Oh"),
+        Reaction::Answers("200 OK"),
+    ]);
+    let id = order(&shop, &listening, r#","fullNotifications":true"#).await;
+    pay(&stage, &id);
+    listening.hears(&["paid", "paid", "paid"]).await;
+    listening.reacts(&[Reaction::Answers("302 Found"), Reaction::Answers("200 OK")]);
+    stage.sandbox.owner().confirm(&id).unwrap();
+    listening.hears(&["paid", "paid", "paid", "confirmed", "complete"]).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    listening.hears(&["paid", "paid", "paid", "confirmed", "complete"]).await;
+    assert_eq!(shop.read(&id).await.data_text("status"), "complete");
+    let metrics = stage.metrics().await;
+    for result in ["delivered\"} 2", "target_refused\"} 2", "target_redirected\"} 1"] {
+        assert!(
+            metrics.contains(&format!("payferry_deliveries_total{{store=\"main\",result=\"{result}")),
+            "{result} {metrics}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_shop_holds_neither_its_own_reads_nor_others_back() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let (slow, healthy) = (Listening::new(None).await, Listening::new(None).await);
+    slow.reacts(&[Reaction::Hangs]);
+    let mut hanging = Vec::new();
+    for _ in 0..8 {
+        let id = order(&shop, &slow, r#","fullNotifications":true"#).await;
+        pay(&stage, &id);
+        hanging.push(id);
+    }
+    let id = order(&shop, &healthy, r#","fullNotifications":true"#).await;
+    pay(&stage, &id);
+    stage.sandbox.owner().confirm(&id).unwrap();
+    healthy.hears(&["paid", "confirmed", "complete"]).await;
+    stage.sandbox.owner().confirm(&hanging[0]).unwrap();
+    support::until_async("its reads go on", || async {
+        shop.read(&hanging[0]).await.data_text("status") == "complete"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invoice_settled_by_hand_walks_the_same_steps_and_one_invalidated_says_so() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening, r#","extendedNotifications":true"#).await;
+    stage.sandbox.owner().mark(&id, Mark::Settled).unwrap();
+    listening.hears(&["1005 confirmed", "1006 complete"]).await;
+    let read = shop.read(&id).await;
+    assert_eq!(read.data("exceptionStatus"), Some(false.into()), "Spree wants exactly false: {read:?}");
+    let other = Listening::new(None).await;
+    let id = order(&shop, &other, r#","extendedNotifications":true"#).await;
+    stage.sandbox.owner().mark(&id, Mark::Invalid).unwrap();
+    other.hears(&["1013 invalid"]).await;
+}
+
+/// A shop's address is the shop's choice: it must not reach into the operator's network.
+#[tokio::test]
+async fn a_shop_inside_the_network_is_not_notified_unless_allowed() {
+    let closed = QUICK.replace("127.0.0.0/8", "10.0.0.0/8");
+    let stage = Stage::set_with(&closed).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let id = order(&shop, &listening, r#","fullNotifications":true"#).await;
+    pay(&stage, &id);
+    support::until_async("it was tried", || async { stage.metrics().await.contains("target_private") }).await;
+    assert!(listening.heard().is_empty());
+    assert_eq!(shop.read(&id).await.data_text("status"), "paid");
+}
