@@ -5,6 +5,7 @@ pub mod answer;
 pub mod authenticate;
 mod call;
 pub mod collect;
+pub mod cors;
 pub mod create;
 pub mod deadline;
 pub mod facts;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 use self::answer::{Body, Reply};
 use self::authenticate::Register;
 use self::call::{Call, Collected};
+use self::cors::Sharing;
 use self::create::Creates;
 use self::deadline::Deadline;
 use self::facts::Facts;
@@ -108,9 +110,11 @@ impl Walk {
         let _in_flight = self.metrics.in_flight();
         let mut record = self.record(arrival, &request);
         let generation = Generation::of_path(request.uri().path());
-        let outcome = self.cross(arrival, request, &mut record).await;
+        let mut sharing = Sharing::of(request.headers());
+        let outcome = self.cross(arrival, request, &mut record, &mut sharing).await;
         let outcome = outcome.map_err(|refusal| refusal.for_generation(generation));
-        let response = answer::answer(outcome, &mut record);
+        let mut response = answer::answer(outcome, &mut record);
+        sharing.mark(response.headers_mut());
         response.map(|body| LoggedBody::new(body, record, self.clock, Some(self.metrics.clone())))
     }
 
@@ -129,12 +133,17 @@ impl Walk {
         arrival: Arrival,
         request: Request<B>,
         record: &mut RequestRecord,
+        sharing: &mut Sharing,
     ) -> Result<Reply, Refusal>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let deadline = self.deadline(request.headers());
+        if let Some(preflight) = cors::preflight(request.method(), request.uri().path(), request.headers()) {
+            record.endpoint = "preflight";
+            return Ok(Reply::Preflight(preflight));
+        }
         let routed = route::route(request.method(), request.uri().path());
         record.endpoint = routed.label;
         let route = routed.route?;
@@ -144,11 +153,12 @@ impl Walk {
         record.credential = authenticate::credential_hash(&presented);
         if request.json.is_none() && route.endpoint == Endpoint::CreateInvoice {
             // Said before "no token": the token is in the body that cannot be read.
-            order::parse(&request.body)?;
+            request.members()?;
         }
         let register = Register { directory: &self.directory, strangers: &self.strangers };
         let caller = deadline.bound(authenticate::authenticate(&presented, register)).await??;
         record.dialect = caller.dialect().as_str();
+        sharing.allow(&caller);
         let call = Call { walk: self, route: &route, request: &request, deadline, record };
         call.carry_out(caller).await
     }
@@ -166,15 +176,17 @@ impl Walk {
         let host = host(&request);
         let (head, body) = request.into_parts();
         let body = collect::collect(body, self.limits.body_bytes, deadline).await?;
-        Ok(Collected {
+        let mut collected = Collected {
             arrival,
             host,
             agent: agent(&head.headers),
             target: head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
             headers: head.headers,
-            json: order::parse(&body).ok().map(Value::Object),
+            json: None,
             body,
-        })
+        };
+        collected.json = collected.members().ok().map(Value::Object);
+        Ok(collected)
     }
 
     /// A read never changes what the shop is told, but where BTCPay has moved on it asks for a look. Polls

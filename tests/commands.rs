@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use serde_json::json;
 
@@ -106,6 +108,12 @@ async fn the_demo_hands_a_machine_credentials_that_work() {
     let id = page.send(Method::POST, "/invoices", &order, false).await.invoice_id();
     let target = format!("/invoices/{id}?token={}", page.token);
     assert_eq!(page.send(Method::GET, &target, "", false).await.status, 200);
+
+    let key = format!("Basic {}", BASE64_STANDARD.encode(text("v1_api_key")));
+    let headers = [("content-type", "application/json"), ("authorization", key.as_str())];
+    let order = r#"{"price":2,"currency":"EUR"}"#;
+    let flat = page.send_headers(Method::POST, "/api/invoice", order, &headers).await;
+    assert!(flat.json().get("id").is_some(), "{flat:?}");
 
     let mut shop = Shop::new(http, [9; 32]);
     shop.pair(&text("pairing_code")).await;

@@ -24,7 +24,7 @@ fn every_call_of_bitpay_has_a_row() {
         assert_ne!(row.serve.is_some(), row.refuse.is_some(), "{} {}", row.method, row.path);
     }
     let serving: HashSet<_> = endpoints::rows().iter().filter_map(|row| row.serve).collect();
-    assert_eq!(serving.len(), 4);
+    assert_eq!(serving.len(), 6);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn every_row_is_reachable() {
 }
 
 #[test]
-fn the_four_served_calls() {
+fn the_served_calls() {
     assert_eq!(served("POST", "/tokens"), Some((Endpoint::CreateToken, None)));
     assert_eq!(served("GET", "/tokens?nonce=1"), Some((Endpoint::ListTokens, None)));
     assert_eq!(served("POST", "/invoices/"), Some((Endpoint::CreateInvoice, None)));
@@ -66,6 +66,9 @@ fn the_four_served_calls() {
         served("GET", "/invoices/K8D2gBq3uNQyRfP1tNQv3w?token=x"),
         Some((Endpoint::ReadInvoice, id.clone()))
     );
+    assert_eq!(served("POST", "/api/invoice/"), Some((Endpoint::V1CreateInvoice, None)));
+    let v1 = served("GET", "/api/invoice/K8D2gBq3uNQyRfP1tNQv3w");
+    assert_eq!(v1, Some((Endpoint::V1ReadInvoice, id.clone())));
     assert_eq!(served("GET", "/invoices/%4B8D2gBq3uNQyRfP1tNQv3w/"), Some((Endpoint::ReadInvoice, id)));
 }
 
@@ -79,7 +82,7 @@ fn spellings_that_clients_send() {
         ("/supportedwallets", "refused_v2"),
         ("/supportedWallets/", "refused_v2"),
         ("//BTC", "refused_v2"),
-        ("/api/invoice/K8D2gBq3uNQyRfP1tNQv3w", "refused_v1"),
+        ("/api/invoice/K8D2gBq3uNQyRfP1tNQv3w", "v1_read_invoice"),
         ("/api/rates", "refused_v1"),
         ("/invoice?id=K8D2gBq3uNQyRfP1tNQv3w&view=modal", "refused_page"),
         ("/i/K8D2gBq3uNQyRfP1tNQv3w", "refused_page"),
@@ -95,7 +98,7 @@ fn spellings_that_clients_send() {
     ] {
         assert_eq!(find("GET", path).label(), label, "{path}");
     }
-    assert_eq!(find("POST", "/api/invoice/").label(), "refused_v1");
+    assert_eq!(find("POST", "/api/invoice/").label(), "v1_create_invoice");
 }
 
 #[test]

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["walk::deadline"],
     &["walk::route", "walk::collect", "walk::order", "walk::facts"],
     &["walk::authenticate", "walk::to_btcpay", "walk::render"],
-    &["walk::present", "walk::resolve", "walk::forward"],
+    &["walk::present", "walk::resolve", "walk::forward", "walk::cors"],
     &["walk::understand"],
     &["walk::upstream"],
     &["walk::create"],

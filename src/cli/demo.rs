@@ -13,9 +13,10 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::demo_shop::DemoShop;
+use crate::adoption::{NewCredential, Origin, add};
 use crate::app::{self, Addresses, Rooms, now_ms, random};
 use crate::config::Config;
-use crate::ledger::{Facade, Store};
+use crate::ledger::{CredentialKind, Facade, Overrides, Store};
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::pairing::new_code;
 use crate::sandbox::{Options, Sandbox, StoreOptions};
@@ -32,7 +33,7 @@ pub(super) struct DemoArgs {
     /// Stop after the purchase instead of waiting for Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// Write addresses, a pairing code and a POS token as JSON, in one piece, when all is ready.
+    /// Write addresses, a pairing code, a POS token and an API key as JSON, in one piece, when all is ready.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Where plain HTTP listens; a free port of its own without it.
@@ -85,6 +86,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
             name: STORE,
             pairing_code: code("your shop").await?,
             pos_token: DemoShop::pos_token(http, new_secret(), &pos_code).await?,
+            v1_api_key: api_key(&rooms, &store).await?,
         };
         let ready = Ready { addresses, sandbox_url, config_file, store: demo_store };
         ready.print();
@@ -130,6 +132,20 @@ async fn prepare(config: &Config, sandbox: &Sandbox) -> anyhow::Result<Store> {
     rooms.ledger.set_store_paired(&id, None, now_ms()).await?;
     rooms.ledger.close().await;
     Ok(store)
+}
+
+/// A key such as BitPay's first shops had.
+async fn api_key(rooms: &Rooms, store: &Store) -> anyhow::Result<String> {
+    let new = NewCredential {
+        kind: CredentialKind::V1Key,
+        facade: Facade::Merchant,
+        sin: None,
+        text: None,
+        overrides: Overrides::default(),
+    };
+    let origin = Origin { ledger: &rooms.ledger, secrets: &rooms.secrets, now_ms: now_ms(), random };
+    let (_, key) = add(origin, store, new).await?;
+    key.context("a new key")
 }
 
 /// A shop that was written for bitpay.com buys; each step shows what it sent, what BTCPay was sent, what it got.
@@ -184,6 +200,8 @@ struct DemoStore {
     pairing_code: String,
     /// Works at once.
     pos_token: String,
+    /// Works at once, under `/api` and as Basic on `/invoices`.
+    v1_api_key: String,
 }
 
 impl Ready {
@@ -199,6 +217,7 @@ impl Ready {
             self.store.pairing_code
         );
         println!("  POS token         {}   (creates and public reads, no signature)", self.store.pos_token);
+        println!("  v1 API key        {}   (POST /api/invoice with Basic)", self.store.v1_api_key);
         println!("  metrics           http://{}/metrics", self.addresses.admin);
         println!("  BTCPay look-alike {}", self.sandbox_url);
     }

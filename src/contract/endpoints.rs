@@ -21,6 +21,10 @@ pub enum Endpoint {
     CreateInvoice,
     /// `GET /invoices/:id`.
     ReadInvoice,
+    /// `POST /api/invoice`.
+    V1CreateInvoice,
+    /// `GET /api/invoice/:id`.
+    V1ReadInvoice,
 }
 
 impl Endpoint {
@@ -32,6 +36,8 @@ impl Endpoint {
             Self::ListTokens => "list_tokens",
             Self::CreateInvoice => "create_invoice",
             Self::ReadInvoice => "read_invoice",
+            Self::V1CreateInvoice => "v1_create_invoice",
+            Self::V1ReadInvoice => "v1_read_invoice",
         }
     }
 }

@@ -8,6 +8,7 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 
+use super::cors::Preflight;
 use super::refusal::Refusal;
 use crate::contract::Side;
 use crate::json::Value;
@@ -37,6 +38,8 @@ pub enum Reply {
     Page(StatusCode, String),
     /// Sends a browser elsewhere (302).
     Redirect(String),
+    /// What a page may do (204).
+    Preflight(Preflight),
 }
 
 impl Reply {
@@ -73,6 +76,12 @@ fn reply_of(reply: Reply) -> Response<Body> {
             response
         }
         Reply::Page(status, html) => whole(status, HTML, html),
+        Reply::Preflight(preflight) => {
+            let mut response = Response::new(Either::Left(Full::default()));
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            preflight.mark(response.headers_mut());
+            response
+        }
         Reply::Redirect(to) => {
             let mut response = whole(StatusCode::FOUND, HTML, String::new());
             if let Ok(to) = HeaderValue::from_str(&to) {

@@ -26,6 +26,7 @@ pub struct Answer {
     pub status: u16,
     pub reason: String,
     pub content_type: String,
+    pub allow_origin: String,
     pub text: String,
 }
 
@@ -209,9 +210,9 @@ async fn read(answer: http::Response<hyper::body::Incoming>) -> Answer {
         value.unwrap_or_default().to_owned()
     };
     let (status, reason) = (answer.status().as_u16(), header("x-payferry-reason"));
-    let content_type = header("content-type");
+    let (content_type, allow_origin) = (header("content-type"), header("access-control-allow-origin"));
     let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-    Answer { status, reason, content_type, text: String::from_utf8(body.to_vec()).unwrap() }
+    Answer { status, reason, content_type, allow_origin, text: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 /// A member of the only element of a pairing answer.

@@ -1,4 +1,4 @@
-//! `POST /invoices`: an order becomes an invoice at BTCPay, exactly once.
+//! `POST /invoices`, and `POST /api/invoice` before it: an order becomes an invoice at BTCPay, exactly once.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
     let (walk, request) = (call.walk, call.request);
     call.record.store = Some(shop.store.name.clone());
     let commission = Commission {
-        order: order::read(order::parse(&request.body)?)?,
+        order: order::read(request.members()?)?,
         store: Arc::clone(&shop.store),
         credential_id: Some(shop.credential_id.clone()),
         dialect: shop.dialect.as_str(),

@@ -7,17 +7,19 @@ mod read_invoice;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 
 use super::answer::Reply;
 use super::authenticate::{AuthenticateError, Caller, Presented};
 use super::deadline::Deadline;
 use super::observe::Witness;
+use super::order::{self, OrderError};
 use super::refusal::Refusal;
 use super::route::Route;
 use super::{Arrival, Walk};
 use crate::bitid::ReceivedUrl;
 use crate::contract::{Endpoint, Era, Generation};
-use crate::json::Value;
+use crate::json::{Object, Value};
 use crate::telemetry::RequestRecord;
 
 /// A request whose body is whole.
@@ -31,7 +33,7 @@ pub(super) struct Collected {
     /// How the shop's software names itself.
     pub(super) agent: String,
     pub(super) body: Bytes,
-    /// The body as JSON, where it is an object.
+    /// The members of the body, where it can be read.
     pub(super) json: Option<Value>,
 }
 
@@ -51,6 +53,15 @@ impl Collected {
             json: self.json.as_ref(),
             agent: &self.agent,
             address: self.arrival.peer.ip(),
+        }
+    }
+
+    /// The members of the body: JSON; under `/api` also a form, as bitpay-node, PyPI bitpay-client and PHP send it.
+    pub(super) fn members(&self) -> Result<Object, OrderError> {
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        match Generation::of_path(&self.target) {
+            Generation::V1 => order::parse_as(content_type, &self.body),
+            Generation::V2 => order::parse(&self.body),
         }
     }
 
@@ -76,11 +87,13 @@ impl Call<'_> {
         match (self.route.endpoint, caller) {
             (Endpoint::CreateToken, _) => create_token::create_token(&self).await,
             (Endpoint::ListTokens, Caller::Key(entries)) => Ok(list_tokens::list_tokens(&mut self, &entries)),
-            (Endpoint::CreateInvoice, Caller::Shop(shop)) => {
+            (Endpoint::CreateInvoice | Endpoint::V1CreateInvoice, Caller::Shop(shop)) => {
                 create_invoice::create_invoice(&mut self, shop).await
             }
-            (Endpoint::ReadInvoice, caller) => read_invoice::read_invoice(&mut self, &caller).await,
-            (Endpoint::ListTokens | Endpoint::CreateInvoice, _) => {
+            (Endpoint::ReadInvoice | Endpoint::V1ReadInvoice, caller) => {
+                read_invoice::read_invoice(&mut self, &caller).await
+            }
+            (Endpoint::ListTokens | Endpoint::CreateInvoice | Endpoint::V1CreateInvoice, _) => {
                 Err(AuthenticateError::CredentialMissing.into())
             }
         }

@@ -1,4 +1,4 @@
-//! `GET /invoices/:id`, signed, by POS token or bare.
+//! `GET /invoices/:id`, signed, by POS token, by API key or bare; `GET /api/invoice/:id` before it.
 
 use super::Call;
 use crate::walk::answer::Reply;
