@@ -77,10 +77,27 @@ impl Rooms {
         let secrets = Arc::new(MasterSecret::load(&config.secrets.master_secret_file)?);
         let path = &config.ledger.path;
         let ledger = Ledger::open(path).await.with_context(|| format!("ledger {}", path.display()))?;
+        same_secret(&ledger, &secrets).await.with_context(|| format!("ledger {}", path.display()))?;
         let servers = Servers::new(&config.btcpay)?;
         let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), metrics));
         Ok(Self { ledger, secrets, upstream })
     }
+}
+
+/// Refuses a ledger that was written with another master secret: nothing in it could be opened, and BTCPay
+/// knows none of the keys that follow from this one.
+///
+/// # Errors
+/// The ledger's own, and the refusal.
+pub async fn same_secret(ledger: &Ledger, secrets: &MasterSecret) -> anyhow::Result<()> {
+    const PLACE: &str = "ledger-secret-proof";
+    let mut nonce = [0; 24];
+    random(&mut nonce);
+    let proof = ledger.secret_proof(secrets.seal(PLACE, nonce, &[])).await?;
+    let opened = secrets.open(PLACE, &proof).map(drop);
+    opened.context(
+        "it was written with another master secret; put that one back (docs/runbook.md, \"Master secret lost\")",
+    )
 }
 
 /// Starts payferry; it then runs until the lifecycle ends.

@@ -7,6 +7,7 @@ mod demo;
 mod demo_shop;
 mod init;
 mod notifications;
+mod ledger;
 mod pairing;
 mod sandbox;
 mod serve;
@@ -73,6 +74,9 @@ enum Command {
     /// What names a shop: taking over the token or API key that it has from BitPay, and giving out new ones.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
+    /// The database in which payferry remembers.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
 }
 
 impl Cli {
@@ -90,6 +94,7 @@ impl Cli {
             Command::Check(args) => check::run(&self.config, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
             Command::Notifications(command) => notifications::run(&load(&self.config)?, command).await,
+            Command::Ledger(command) => ledger::run(&load(&self.config)?, command).await,
             Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,
             Command::Credential(command) => credential::run(&load(&self.config)?, command).await,
         }

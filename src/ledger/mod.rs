@@ -1,9 +1,10 @@
 //! The ledger: stores, credentials, pairings and invoices, durable.
 //!
 //! One truth for mapping. SQLite here; PostgreSQL later, so nothing that only SQLite has stands
-//! outside `sqlite.rs`. Reads go through a pool; writes through one task that groups what waits
+//! outside `sqlite.rs` and `backup.rs`. Reads go through a pool; writes through one task that groups what waits
 //! into one commit (`writer.rs`).
 
+mod backup;
 mod credentials;
 mod invoices;
 mod notifications;
@@ -11,6 +12,7 @@ mod notify;
 mod pairings;
 mod pending;
 mod rows;
+mod secret_proof;
 mod sqlite;
 mod store_life;
 mod stores;
@@ -18,6 +20,7 @@ mod writer;
 
 use std::path::Path;
 
+pub use backup::{Backup, BackupError, backup};
 pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use notifications::{AlarmRow, NotificationRow, Replay};

@@ -12,7 +12,7 @@ use sqlx::{Executor, Row, SqlitePool};
 use super::{Ledger, LedgerError};
 
 const READERS: u32 = 4;
-const WAIT_FOR_LOCK: Duration = Duration::from_secs(3);
+pub(super) const WAIT_FOR_LOCK: Duration = Duration::from_secs(3);
 /// Takes the write lock at once. A plain BEGIN that reads first cannot become a write once another
 /// process has committed: SQLite then answers "database is locked" without waiting.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";

@@ -22,7 +22,7 @@ use self::finding::{Finding, Report};
 use self::server::{Btcpay, Seen};
 use super::store::living;
 use super::voice::Voice;
-use crate::app::{Rooms, now_ms};
+use crate::app::{Rooms, now_ms, same_secret};
 use crate::config::{Config, process_environment};
 use crate::ledger::Ledger;
 use crate::secrets::MasterSecret;
@@ -108,6 +108,13 @@ async fn open(config: &Config, report: &mut Report) -> Option<Rooms> {
             return None;
         }
     };
+    if let Err(error) = same_secret(&ledger, &secrets).await {
+        let change =
+            "put the copy of the secret back that belongs to this ledger, or restore both from one backup";
+        report.add(Finding::wrong("ledger", tried, format!("{error:#}")).change(change));
+        ledger.close().await;
+        return None;
+    }
     report.add(Finding::ok("ledger", tried, "it opens and its tables are up to date"));
     // A server that cannot be prepared has its own finding below.
     let secrets = Arc::new(secrets);
