@@ -138,6 +138,23 @@ impl Ledger {
         write.await
     }
 
+    /// Lets every invoice be looked at now that sleeps longer than anything sleeps: the clock was set back.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn wake_beyond(&self, longest_ms: i64, now_ms: i64) -> Result<(), LedgerError> {
+        let there = sqlx::query("SELECT 1 FROM invoices WHERE wake_at > ? LIMIT 1").bind(longest_ms);
+        if there.fetch_optional(&self.reads).await.map_err(sqlite::error)?.is_none() {
+            return Ok(());
+        }
+        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE wake_at > ?";
+        let write = self.writer.write(move |connection| {
+            let wake = sqlx::query(sql).bind(now_ms).bind(longest_ms);
+            Box::pin(async move { wake.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
     /// Asks that the shop hears the present state again. False for an invoice that payferry does not notify of.
     ///
     /// # Errors

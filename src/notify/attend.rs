@@ -4,8 +4,8 @@ use super::look::{LookError, Looked};
 use super::schedule::next_look;
 use super::{Notifier, outbox};
 use crate::json::Object;
-use crate::ledger::{Attended, InvoiceState, LedgerError, Store, Told};
-use crate::presented::{Event, Step, step};
+use crate::ledger::{Attended, InvoiceState, LedgerError, Store, Told, Waiting};
+use crate::presented::{Event, Presented, Step, step};
 use crate::walk::create::open_words;
 
 /// Most steps and deliveries in one go; an invoice has five or so in its whole life.
@@ -86,8 +86,9 @@ impl Notifier {
     async fn decide(&self, case: &Case<'_>, looked: &Looked) -> Result<Turn, AttendError> {
         let now_ms = (self.clock)();
         let Attended { row, bound_at, resend, waiting, .. } = case.invoice;
-        let steps = step(&row.presented, &looked.seen, &looked.settings, now_ms);
-        let earliest = bound_at.saturating_add(ms(self.config.delay_after_create_ms));
+        let presented = not_later(&row.presented, now_ms);
+        let steps = step(&presented, &looked.seen, &looked.settings, now_ms);
+        let earliest = bound_at.min(&now_ms).saturating_add(ms(self.config.delay_after_create_ms));
         let next = steps.first().map(|step| (step, step.not_before_ms.max(earliest)));
         if let Some((step, _)) = next.filter(|(_, at)| *at <= now_ms) {
             self.take(case, looked, step, now_ms).await?;
@@ -97,11 +98,11 @@ impl Notifier {
             self.repeat(case, looked, now_ms).await?;
             return Ok(Turn::Again);
         }
-        if let Some(waiting) = waiting.as_ref().filter(|waiting| waiting.next_at <= now_ms) {
+        if let Some(waiting) = waiting.as_ref().filter(|waiting| self.is_due(waiting, now_ms)) {
             return Ok(self.deliver(case, waiting).await?);
         }
         let every_ms = ms(self.config.poll_every_seconds.saturating_mul(1000));
-        let look = next_look(row.presented.status, row.presented.since_ms, now_ms, every_ms);
+        let look = next_look(presented.status, presented.since_ms, now_ms, every_ms);
         let retry = waiting.as_ref().map(|waiting| waiting.next_at);
         Ok(Turn::Sleep([look, retry, next.map(|(_, at)| at)].into_iter().flatten().min()))
     }
@@ -144,12 +145,18 @@ impl Notifier {
     /// BTCPay cannot be asked: what was written before is still delivered.
     async fn without_btcpay(&self, case: &Case<'_>, error: &LookError) -> Result<Turn, AttendError> {
         let now_ms = (self.clock)();
-        if let Some(waiting) = case.invoice.waiting.as_ref().filter(|waiting| waiting.next_at <= now_ms) {
+        if let Some(waiting) = case.invoice.waiting.as_ref().filter(|waiting| self.is_due(waiting, now_ms)) {
             return Ok(self.deliver(case, waiting).await?);
         }
         let invoice = case.invoice.row.invoice_id.as_deref();
         tracing::debug!(invoice, store = case.store.name, %error, "invoice_not_seen");
         Ok(Turn::Sleep(Some(now_ms + AFTER_TROUBLE_MS)))
+    }
+
+    /// Due, or further ahead than any retry: then the clock was set back.
+    fn is_due(&self, waiting: &Waiting, now_ms: i64) -> bool {
+        let longest = self.config.retry_after_seconds.iter().max().copied().unwrap_or(0);
+        waiting.next_at <= now_ms || waiting.next_at > now_ms.saturating_add(ms(longest.saturating_mul(1000)))
     }
 
     /// 16 random bytes in base58.
@@ -158,6 +165,14 @@ impl Notifier {
         (self.random)(&mut bytes);
         bs58::encode(bytes).into_string()
     }
+}
+
+/// A clock that was set back must not hold an invoice up: nothing was told later than now.
+fn not_later(presented: &Presented, now_ms: i64) -> Presented {
+    let mut presented = presented.clone();
+    presented.since_ms = presented.since_ms.min(now_ms);
+    presented.unpaid_since_ms = presented.unpaid_since_ms.map(|since| since.min(now_ms));
+    presented
 }
 
 fn ms(number: u64) -> i64 {

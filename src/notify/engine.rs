@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Notifier;
+use super::schedule::SETTLED_EVERY_MS;
 
 /// The longest sleep; another process may have asked for a resend.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -60,8 +61,10 @@ impl Notifier {
         stop: CancellationToken,
     ) {
         let under_way = UnderWay::default();
+        let mut last_ms = i64::MAX;
         let mut gauge = tokio::time::interval(GAUGE_EVERY);
         while !stop.is_cancelled() {
+            last_ms = self.watch_clock(last_ms).await;
             let sleep = self.round(&under_way, &tasks).await;
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -98,6 +101,23 @@ impl Notifier {
         }
     }
 
+    /// When the clock was set back everything is looked at; at the start, what sleeps longer than anything
+    /// does: the clock was set back meanwhile.
+    async fn watch_clock(&self, last_ms: i64) -> i64 {
+        let now_ms = (self.clock)();
+        if now_ms < last_ms {
+            let poll_ms = millis_of(self.config.poll_every_seconds).saturating_mul(10);
+            let at_start = last_ms == i64::MAX;
+            let longest =
+                if at_start { now_ms.saturating_add(poll_ms.max(SETTLED_EVERY_MS)) } else { now_ms };
+            if let Err(error) = self.ledger.wake_beyond(longest, now_ms).await {
+                tracing::warn!(%error, "notifications_not_read");
+                return i64::MAX;
+            }
+        }
+        now_ms
+    }
+
     async fn gauge(&self) {
         if let Ok((depth, oldest)) = self.ledger.outbox().await {
             let age_ms = oldest.map_or(0, |oldest| (self.clock)().saturating_sub(oldest));
@@ -114,6 +134,10 @@ impl Notifier {
             notifier.awake.notify_one();
         });
     }
+}
+
+fn millis_of(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
 }
 
 fn millis(ms: i64) -> Duration {

@@ -3,7 +3,7 @@
 use crate::presented::Status;
 
 /// How often an invoice is looked at that only its owner can still move, in milliseconds, and for how long.
-const SETTLED_EVERY_MS: i64 = 3_600_000;
+pub(super) const SETTLED_EVERY_MS: i64 = 3_600_000;
 const SETTLED_FOR_MS: i64 = 24 * 3_600_000;
 /// The same for one that expired: money may come late.
 const EXPIRED_FOR_MS: i64 = 7 * 24 * 3_600_000;

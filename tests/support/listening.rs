@@ -19,6 +19,8 @@ pub enum Reaction {
     Hangs,
     /// Closes without a word.
     Closes,
+    /// Answers one byte every 50 ms.
+    Trickles(&'static str),
 }
 
 /// One notification as it came in, and what a read at that moment said.
@@ -164,6 +166,14 @@ impl Listening {
             }
             Reaction::Hangs => tokio::time::sleep(Duration::from_secs(60)).await,
             Reaction::Closes => {}
+            Reaction::Trickles(answer) => {
+                for byte in answer.bytes() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if stream.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
+                }
+            }
         }
     }
 }

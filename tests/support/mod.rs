@@ -58,6 +58,11 @@ impl Stage {
         Self::prepare(Some(folder), "", "127.0.0.1:0").await.with_payferry().await
     }
 
+    /// The same with more lines in payferry.toml.
+    pub async fn set_with_ledger_and(folder: &Path, settings: &str) -> Self {
+        Self::prepare(Some(folder), settings, "127.0.0.1:0").await.with_payferry().await
+    }
+
     /// All but payferry, for stories in which it is a process of its own at `http`.
     pub async fn without_payferry(settings: &str, http: &str) -> Self {
         Self::prepare(None, settings, http).await

@@ -1,0 +1,217 @@
+//! Forgers, outages, full disks, clocks that are set back, long queues, bad shops beside good ones: what a
+//! shop must hear, it hears.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use payferry::app::{self, Rooms};
+use payferry::config::Config;
+use payferry::delivery::Deliveries;
+use payferry::directory::Directory;
+use payferry::json::{self, Value};
+use payferry::notify::{Notifier, NotifierParts};
+use payferry::telemetry::Metrics;
+use support::listening::{Listening, Reaction};
+use support::process::free_address;
+use support::small_disk::{fill, small_disk};
+use support::{Shop, Stage, until_async};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+fn quick(more: &str) -> String {
+    format!(
+        "[notify]\nallow_private = [\"127.0.0.0/8\"]\ndelay_after_create_ms = 0\ncomplete_after_seconds = 1\n\
+         retry_after_seconds = [1, 1, 1]\ndelivery_timeout_ms = 700\n{more}"
+    )
+}
+
+/// Only BTCPay's notifications move anything: the first poll is an hour away.
+fn notified(address: &str) -> String {
+    quick(&format!("poll_every_seconds = 3600\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n"))
+}
+
+async fn order(shop: &Shop, listening: &Listening) -> String {
+    let url = listening.url();
+    let members =
+        format!(r#""price":10,"currency":"EUR","extendedNotifications":true,"notificationURL":"{url}""#);
+    shop.create(&members).await.invoice_id()
+}
+
+/// Where BTCPay was told to notify of the newest invoice, and how.
+fn upstream(stage: &Stage) -> Value {
+    json::parse(&stage.creates_upstream().last().unwrap().body).unwrap()
+}
+
+fn word<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// One notification as BTCPay sends it.
+async fn notify(url: &str, code: u16) -> u16 {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let btcpay = Shop::new(address.parse().unwrap(), [9; 32]);
+    let body = format!(
+        "{{\n  \"event\": {{\n    \"code\": {code}\n  }},\n  \"data\": {{\n    \"status\": \"complete\"\n  }}\n}}"
+    );
+    btcpay.send(Method::POST, &format!("/{path}"), &body, false).await.status
+}
+
+#[tokio::test]
+async fn a_forged_or_replayed_notification_changes_nothing() {
+    let address = free_address().to_string();
+    let stage = Stage::set_with(&notified(&address)).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening).await;
+    let sent = upstream(&stage);
+    let url = word(&sent, "notificationURL").to_owned();
+    assert!(url.starts_with(&format!("http://{address}/")), "{url}");
+    assert_eq!(sent.get("extendedNotifications").and_then(Value::as_bool), Some(true), "every event, once");
+    for _ in 0..3 {
+        assert_eq!(notify(&url, 1006).await, 200, "it is only asked to look");
+    }
+    assert_eq!(notify(&format!("http://{address}/{}", "x".repeat(22)), 1006).await, 404);
+    assert_eq!(notify(&format!("http://{address}/"), 1006).await, 404);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(listening.heard().is_empty(), "BTCPay itself says new");
+    assert_eq!(shop.read(&id).await.data_text("status"), "new");
+    stage.sandbox.owner().pay(&id, &stage.due(&id)).unwrap();
+    assert_eq!(notify(&url, 1003).await, 200);
+    listening.hears(&["1003 paid"]).await;
+    assert_eq!(notify(&url, 1003).await, 200);
+    listening.hears(&["1003 paid"]).await;
+}
+
+#[tokio::test]
+async fn what_happened_while_btcpay_was_away_is_found_when_it_is_back() {
+    let stage = Stage::set_with(&quick("poll_every_seconds = 1\n")).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let (paid, expired) = (order(&shop, &listening).await, order(&shop, &listening).await);
+    stage.close_btcpay().await;
+    stage.sandbox.owner().pay(&paid, &stage.due(&paid)).unwrap();
+    stage.sandbox.owner().confirm(&paid).unwrap();
+    stage.sandbox.owner().expire(&expired).unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(listening.heard().is_empty());
+    stage.open_btcpay().await;
+    until_async("all of it was told", || async { listening.heard().len() == 4 }).await;
+    let of = |id: &str| {
+        let heard = listening.heard().into_iter().filter(|heard| heard.text("id") == id);
+        heard.map(|heard| heard.told()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&paid), ["1003 paid", "1005 confirmed", "1006 complete"]);
+    assert_eq!(of(&expired), ["1004 expired"]);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_a_full_disk_did_not_keep() {
+    let name = "nothing_is_acknowledged_that_a_full_disk_did_not_keep";
+    let Some(disk) = small_disk(name, "3m") else { return };
+    let address = free_address().to_string();
+    let stage = Stage::set_with_ledger_and(&disk, &notified(&address)).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let id = order(&shop, &listening).await;
+    let url = word(&upstream(&stage), "notificationURL").to_owned();
+    stage.sandbox.owner().pay(&id, &stage.due(&id)).unwrap();
+    let ballast = fill(&disk);
+    until_async("the disk is really full", || async { notify(&url, 1003).await == 503 }).await;
+    assert!(listening.heard().is_empty());
+    assert_eq!(shop.read(&id).await.data_text("status"), "new", "reads go on, and say what was told");
+    std::fs::remove_file(ballast).unwrap();
+    assert_eq!(notify(&url, 1003).await, 200, "BTCPay tries again");
+    listening.hears(&["1003 paid"]).await;
+}
+
+static SET_BACK_MS: AtomicI64 = AtomicI64::new(0);
+
+fn changing_clock() -> i64 {
+    app::now_ms() - SET_BACK_MS.load(Ordering::SeqCst)
+}
+
+async fn notifier(config: &Config, clock: fn() -> i64) -> Arc<Notifier> {
+    let Rooms { ledger, secrets, upstream } = Rooms::open(config).await.unwrap();
+    let section = config.notify.clone();
+    Notifier::new(NotifierParts {
+        directory: Directory::load(ledger.clone()).await.unwrap(),
+        ledger,
+        secrets,
+        upstream,
+        deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout()).unwrap(),
+        metrics: Metrics::new(),
+        clock,
+        random: app::random,
+        config: section,
+    })
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_nothing_up() {
+    let stage = Stage::set_with(&quick("poll_every_seconds = 2\n")).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let id = order(&shop, &listening).await;
+    // Only the notifier with the clock of this story works from here on.
+    stage.lifecycle.drain();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (_nudge, nudges) = tokio::sync::mpsc::channel(1);
+    let stop = CancellationToken::new();
+    let running =
+        notifier(&stage.config(), changing_clock).await.run(nudges, TaskTracker::new(), stop.clone());
+    tokio::spawn(running);
+    stage.sandbox.owner().pay(&id, &stage.due(&id)).unwrap();
+    listening.hears(&["1003 paid"]).await;
+    SET_BACK_MS.store(30 * 60_000, Ordering::SeqCst);
+    stage.sandbox.owner().confirm(&id).unwrap();
+    listening.hears(&["1003 paid", "1005 confirmed", "1006 complete"]).await;
+    stop.cancel();
+}
+
+/// Each kind of bad shop beside 50 good ones that notice nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_healthy_shops_notice_nothing_of_bad_ones() {
+    let stage = Stage::set_with(&quick("poll_every_seconds = 1\nreads_per_second = 500\n")).await;
+    let shop = stage.paired_shop().await;
+    let bad = [
+        (Reaction::Answers("500 Oh"), "target_refused"),
+        (Reaction::Hangs, "target_timed_out"),
+        (Reaction::Closes, "target_cut"),
+        (Reaction::Answers("302 Found"), "target_redirected"),
+        (Reaction::Trickles("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "target_timed_out"),
+    ];
+    let mut ids = Vec::new();
+    for (reaction, _) in bad {
+        let listening = Listening::new(None).await;
+        listening.reacts(&[reaction]);
+        for _ in 0..4 {
+            ids.push(order(&shop, &listening).await);
+        }
+    }
+    let mut healthy = Vec::new();
+    for _ in 0..50 {
+        let listening = Listening::new(None).await;
+        ids.push(order(&shop, &listening).await);
+        healthy.push(listening);
+    }
+    for id in &ids {
+        stage.sandbox.owner().pay(id, &stage.due(id)).unwrap();
+        stage.sandbox.owner().confirm(id).unwrap();
+    }
+    for listening in &healthy {
+        listening.hears(&["1003 paid", "1005 confirmed", "1006 complete"]).await;
+    }
+    let metrics = stage.metrics().await;
+    for (_, result) in bad {
+        assert!(metrics.contains(&format!("result=\"{result}\"")), "{result} {metrics}");
+    }
+    assert!(
+        metrics.contains("payferry_deliveries_total{store=\"main\",result=\"delivered\"} 150"),
+        "{metrics}"
+    );
+}
