@@ -145,7 +145,8 @@ pub fn selection(asked: &Asked<'_>) -> &'static Selection {
     selections().iter().find(|row| row.fits(asked)).expect("the last rows take every request")
 }
 
-/// Whether `notificationEmail` goes on to BTCPay.
+/// Whether `notificationEmail` goes on to BTCPay: a shop without an address for notifications has
+/// nothing but the mail.
 #[must_use]
 pub fn email_goes_on(asked: &Asked<'_>, has_url: bool) -> bool {
     !has_url || selection(asked).email

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::order::Order;
 use crate::bitid::SecretKey;
 use crate::contract::Era;
-use crate::contract::notifications::{Asked, Full, selection};
+use crate::contract::notifications::{Asked, Full, email_goes_on};
 use crate::json::{Object, Value};
 use crate::presented::{Settlement, Speed};
 
@@ -160,7 +160,6 @@ fn notifications(order: &Order, additions: &Additions<'_>, body: &mut Object, le
     }
 }
 
-/// A shop without an address for notifications has nothing but the mail.
 fn mailed(order: &Order, era: Era) -> bool {
     let flag = |name: &str| order.words.get(name).and_then(Value::as_bool);
     let asked = Asked {
@@ -169,7 +168,7 @@ fn mailed(order: &Order, era: Era) -> bool {
         extended: flag("extendedNotifications").unwrap_or(false),
         speed: Speed::asked(order.word("transactionSpeed"), Speed::Medium).as_str(),
     };
-    order.word("notificationURL").is_none_or(|url| url.trim().is_empty()) || selection(&asked).email
+    email_goes_on(&asked, order.word("notificationURL").is_some_and(|url| !url.trim().is_empty()))
 }
 
 /// BTCPay loses locality, region and postalCode in a nested buyer (create-requests/buyer-nested-bitpay).
