@@ -1,11 +1,13 @@
 //! The command line: one file per command.
 
+mod apply;
 mod ca;
 mod check;
 mod credential;
 mod demo;
 mod demo_shop;
 mod init;
+mod invoice;
 mod ledger;
 mod notifications;
 mod pairing;
@@ -62,9 +64,17 @@ enum Command {
     Ca(ca::CaArgs),
     /// Try each hop up to BTCPay, and say what to change.
     Check(check::CheckArgs),
+    /// Make stores and credentials as a file has them.
+    ///
+    /// Prints the difference and makes it; a second run finds nothing to do. What the file does not name is
+    /// left alone. The format: deploy/stores.example.toml.
+    Apply(apply::ApplyArgs),
     /// The BTCPay stores that payferry serves.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// The invoices that shops made.
+    #[command(subcommand)]
+    Invoice(invoice::InvoiceCommand),
     /// What shops were told of their invoices, and what waits to be.
     #[command(subcommand)]
     Notifications(notifications::NotificationsCommand),
@@ -92,7 +102,9 @@ impl Cli {
             Command::Init(args) => init::run(&self.config, &args),
             Command::Ca(args) => ca::run(&args),
             Command::Check(args) => check::run(&self.config, &args).await,
+            Command::Apply(args) => apply::run(&load(&self.config)?, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
+            Command::Invoice(command) => invoice::run(&load(&self.config)?, command).await,
             Command::Notifications(command) => notifications::run(&load(&self.config)?, command).await,
             Command::Ledger(command) => ledger::run(&load(&self.config)?, command).await,
             Command::Pairing(command) => pairing::run(&load(&self.config)?, command).await,

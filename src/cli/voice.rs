@@ -19,8 +19,8 @@ impl Voice {
         if self.json { eprintln!("{words}") } else { println!("{words}") }
     }
 
-    /// The line for machines; said once, at the end.
-    pub(super) fn answer(self, value: &serde_json::Value) {
+    /// The line for machines, a JSON value; said once, at the end.
+    pub(super) fn answer(self, value: &impl Display) {
         if self.json {
             println!("{value}");
         }

@@ -200,6 +200,27 @@ impl Ledger {
         write.await
     }
 
+    /// Fixes other things for a usable credential. False where there is none of this id.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn fix_credential(&self, id: &str, overrides: Overrides) -> Result<bool, LedgerError> {
+        let id = id.to_owned();
+        let sql = "UPDATE credentials SET era = ?, notification_form = ?, label = ? \
+                   WHERE id = ? AND revoked_at IS NULL";
+        let write = self.writer.write(move |connection| {
+            let fix = sqlx::query(sql)
+                .bind(overrides.era.map(Era::as_str))
+                .bind(overrides.notification_form.map(NotificationForm::as_str))
+                .bind(overrides.label.clone())
+                .bind(id.clone());
+            Box::pin(async move {
+                fix.execute(connection).await.map(|done| done.rows_affected() == 1).map_err(sqlite::error)
+            })
+        });
+        write.await
+    }
+
     /// Ends a credential. False where no usable one has this id.
     ///
     /// # Errors

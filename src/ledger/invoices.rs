@@ -21,7 +21,9 @@ pub enum InvoiceState {
 }
 
 impl InvoiceState {
-    fn as_str(self) -> &'static str {
+    /// As it stands in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Created => "created",

@@ -6,6 +6,7 @@
 
 mod backup;
 mod credentials;
+mod invoice_record;
 mod invoices;
 mod notifications;
 mod notify;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub use backup::{Backup, BackupError, backup};
 pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
+pub use invoice_record::InvoiceRecord;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use notifications::{AlarmRow, NotificationRow, Replay};
 pub use notify::{Attended, NewNotification, Settled, Told, Waiting};

@@ -14,6 +14,8 @@ pub struct StoreUse {
     pub pending: i64,
     /// Invoices that exist at BTCPay.
     pub invoices: i64,
+    /// Notifications that their shops have not taken yet.
+    pub notifications: i64,
 }
 
 impl Ledger {
@@ -49,17 +51,44 @@ impl Ledger {
         write.await
     }
 
+    /// Names another BTCPay server of the configuration for the store.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn move_store(&self, id: &str, server: &str) -> Result<(), LedgerError> {
+        let (id, server) = (id.to_owned(), server.to_owned());
+        let write = self.writer.write(move |connection| {
+            let update = sqlx::query("UPDATE stores SET server = ? WHERE id = ?");
+            let update = update.bind(server.clone()).bind(id.clone());
+            Box::pin(async move { update.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
     /// What would be lost with the store.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn store_use(&self, id: &str) -> Result<StoreUse, LedgerError> {
-        let sql = "SELECT (SELECT COUNT(*) FROM credentials WHERE store_id = ?1 AND revoked_at IS NULL), \
-                   (SELECT COUNT(*) FROM invoices WHERE store_id = ?1 AND state = 'pending'), \
-                   (SELECT COUNT(*) FROM invoices WHERE store_id = ?1 AND invoice_id IS NOT NULL)";
-        let row = sqlx::query(sql).bind(id).fetch_one(&self.reads).await.map_err(sqlite::error)?;
+        let sql = "SELECT (SELECT COUNT(*) FROM credentials WHERE store_id = ? AND revoked_at IS NULL), \
+                   (SELECT COUNT(*) FROM invoices WHERE store_id = ? AND state = 'pending'), \
+                   (SELECT COUNT(*) FROM invoices WHERE store_id = ? AND invoice_id IS NOT NULL), \
+                   (SELECT COUNT(*) FROM notifications n JOIN invoices i ON i.row_id = n.row_id \
+                   WHERE i.store_id = ? AND n.state = 'waiting')";
+        let row = sqlx::query(sql)
+            .bind(id)
+            .bind(id)
+            .bind(id)
+            .fetch_one(&self.reads)
+            .await
+            .map_err(sqlite::error)?;
         let count = |at: usize| row.try_get::<i64, _>(at).map_err(sqlite::error);
-        Ok(StoreUse { credentials: count(0)?, pending: count(1)?, invoices: count(2)? })
+        Ok(StoreUse {
+            credentials: count(0)?,
+            pending: count(1)?,
+            invoices: count(2)?,
+            notifications: count(3)?,
+        })
     }
 
     /// BTCPay's id of the store's newest invoice.

@@ -1,8 +1,8 @@
 //! `payferry store add|list|pair|rotate|remove|test`
 
 mod approval;
-mod pair;
-mod remove;
+pub(super) mod pair;
+pub(super) mod remove;
 mod rotate;
 
 use std::process::ExitCode;
@@ -110,15 +110,20 @@ async fn add(
     if !config.btcpay.contains_key(&server) {
         bail!("the configuration has no [btcpay.{server}]");
     }
-    let mut id = [0; 16];
-    random(&mut id);
-    match rooms.ledger.add_store(&hex::encode(id), name, &server, now_ms()).await {
-        Err(LedgerError::Conflict(_)) => bail!("a store is called {name} already; see `payferry store list`"),
-        added => added.context("the store was not added")?,
-    }
+    add_to_ledger(&rooms.ledger, name, &server).await?;
     voice.say(format_args!("Added {name}. Next: payferry store pair {name}"));
     voice.answer(&json!({ "name": name, "server": server, "paired": false }));
     Ok(())
+}
+
+/// Adds a store of that name under a new id.
+pub(super) async fn add_to_ledger(ledger: &Ledger, name: &str, server: &str) -> anyhow::Result<()> {
+    let mut id = [0; 16];
+    random(&mut id);
+    match ledger.add_store(&hex::encode(id), name, server, now_ms()).await {
+        Err(LedgerError::Conflict(_)) => bail!("a store is called {name} already; see `payferry store list`"),
+        added => added.context("the store was not added"),
+    }
 }
 
 async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {

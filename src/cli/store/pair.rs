@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::super::voice::Voice;
 use super::approval::{self, Asked};
@@ -75,16 +76,28 @@ pub(super) fn show(asked: &Asked, voice: Voice) {
     voice.say(format_args!("  {}", asked.link));
 }
 
-/// Keeps the key only when BTCPay knows it.
 async fn with_api_key(rooms: &Rooms, store: &Store, file: &Path, voice: Voice) -> anyhow::Result<()> {
-    let key = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    let key = zeroize::Zeroizing::new(key);
-    if key.trim().is_empty() {
-        bail!("{} is empty", file.display());
+    keep_api_key(rooms, store, file).await?;
+    voice.say(format_args!("{0} uses BTCPay's legacy API key. Next: payferry pairing new {0}", store.name));
+    voice.answer(&json!({ "name": store.name, "paired": true, "by": "api_key" }));
+    Ok(())
+}
+
+/// The API key in a file.
+pub(in crate::cli) fn read_api_key(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let key = Zeroizing::new(std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?);
+    match key.trim() {
+        "" => bail!("{} is empty", file.display()),
+        key => Ok(Zeroizing::new(key.to_owned())),
     }
+}
+
+/// Keeps BTCPay's API key for the store, only when BTCPay knows it.
+pub(in crate::cli) async fn keep_api_key(rooms: &Rooms, store: &Store, file: &Path) -> anyhow::Result<()> {
+    let key = read_api_key(file)?;
     let mut nonce = [0; 24];
     random(&mut nonce);
-    let sealed = rooms.secrets.seal(&api_key_context(&store.id), nonce, key.trim().as_bytes());
+    let sealed = rooms.secrets.seal(&api_key_context(&store.id), nonce, key.as_bytes());
     let with_key = Store { credentials: StoreCredentials::ApiKey(sealed.clone()), ..store.clone() };
     match works(rooms, &with_key).await {
         Ok(()) => {}
@@ -95,8 +108,5 @@ async fn with_api_key(rooms: &Rooms, store: &Store, file: &Path, voice: Voice) -
         ),
         Err(error) => bail!("the key was not tried and not kept: {error}"),
     }
-    rooms.ledger.set_store_paired(&store.id, Some(sealed), now_ms()).await?;
-    voice.say(format_args!("{0} uses BTCPay's legacy API key. Next: payferry pairing new {0}", store.name));
-    voice.answer(&json!({ "name": store.name, "paired": true, "by": "api_key" }));
-    Ok(())
+    Ok(rooms.ledger.set_store_paired(&store.id, Some(sealed), now_ms()).await?)
 }

@@ -65,6 +65,9 @@ pub(in crate::cli) async fn refuse_while_used(
     if used.pending > 0 {
         against.push(format!("{} creates have an unknown outcome", used.pending));
     }
+    if used.notifications > 0 {
+        against.push(format!("{} notifications wait for their shops", used.notifications));
+    }
     if used.invoices > 0 && store.paired_at.is_some() {
         match open_invoices(rooms, store).await {
             Ok(0) => {}

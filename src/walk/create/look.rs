@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Commission, CreateError, Creates, Made, Outcome, open_words};
-use crate::json::{self, Object, Value};
+use super::{Commission, CreateError, Creates, Made, Outcome, open_answer, open_words};
+use crate::json::{Object, Value};
 use crate::ledger::InvoiceRow;
 use crate::walk::to_btcpay;
 
@@ -75,14 +75,8 @@ impl Creates {
         let fresh = self.upstream.read_invoice(&commission.store, invoice_id, LOOK_WITHIN).await;
         let answer = match fresh {
             Ok(answer) => answer,
-            Err(_) => self.first_answer(row).ok_or(CreateError::Sealed)?,
+            Err(_) => open_answer(&self.secrets, row).ok_or(CreateError::Sealed)?,
         };
         Made::new(answer, words, row)
-    }
-
-    fn first_answer(&self, row: &InvoiceRow) -> Option<Value> {
-        let sealed = row.answer_sealed.as_deref()?;
-        let answer = self.secrets.open(&super::send::answer_context(&row.row_id), sealed).ok()?;
-        json::parse(&answer).ok()
     }
 }

@@ -30,7 +30,7 @@ use crate::json::{Object, Value};
 use crate::ledger::{InvoiceRow, Ledger, LedgerError, Store};
 use crate::secrets::MasterSecret;
 
-pub use self::send::open_words;
+pub use self::send::{open_answer, open_words};
 
 /// Why no invoice can be answered.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::{Commission, CreateError, Creates, Made, Outcome, name};
 use crate::failpoint::Failpoint;
-use crate::json::{Object, Value};
+use crate::json::{self, Object, Value};
 use crate::ledger::{InvoiceRow, InvoiceState, NewInvoice};
 use crate::secrets::MasterSecret;
 use crate::walk::understand::{Misunderstood, understand};
@@ -113,10 +113,17 @@ pub fn open_words(secrets: &MasterSecret, row: &InvoiceRow) -> Option<Object> {
     order::parse(&words).ok()
 }
 
+/// BTCPay's own answer when the invoice was made; None before, or where the master secret is another.
+#[must_use]
+pub fn open_answer(secrets: &MasterSecret, row: &InvoiceRow) -> Option<Value> {
+    let answer = secrets.open(&answer_context(&row.row_id), row.answer_sealed.as_deref()?).ok()?;
+    json::parse(&answer).ok()
+}
+
 fn words_context(row_id: &str) -> String {
     format!("invoice-words/{row_id}")
 }
 
-pub(super) fn answer_context(row_id: &str) -> String {
+fn answer_context(row_id: &str) -> String {
     format!("invoice-answer/{row_id}")
 }

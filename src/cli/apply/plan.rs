@@ -1,0 +1,147 @@
+//! The difference between the file and the ledger.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::file::{WantedCredential, WantedStore};
+use crate::app::Rooms;
+use crate::cli::store::pair::read_api_key;
+use crate::ledger::{Credential, CredentialKind, Overrides, Store, StoreCredentials};
+use crate::walk::upstream::api_key_context;
+
+/// One thing to do, and how it is shown.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// `+` new, `~` other than before, `-` gone.
+    pub(super) sign: char,
+    /// Name of the store.
+    pub(super) store: String,
+    /// What it is, without any secret.
+    pub(super) words: String,
+    pub(super) action: Action,
+}
+
+/// What is done.
+#[derive(Debug)]
+pub(super) enum Action {
+    AddStore { server: String },
+    MoveStore { server: String },
+    UseApiKey { file: PathBuf },
+    RemoveStore { force: bool },
+    AddCredential(WantedCredential),
+    FixCredential { id: String, overrides: Overrides },
+    RevokeCredential { id: String },
+}
+
+/// What the ledger has.
+pub(super) struct Had {
+    pub(super) stores: Vec<Store>,
+    pub(super) credentials: Vec<Credential>,
+}
+
+/// What is to be done, in the order in which it is done.
+pub(super) fn plan(
+    wanted: BTreeMap<String, WantedStore>,
+    had: &Had,
+    rooms: &Rooms,
+) -> anyhow::Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for (name, wanted) in wanted {
+        let store = had.stores.iter().find(|store| store.name == name);
+        let mut change = |sign, words: String, action| {
+            changes.push(Change { sign, store: name.clone(), words, action });
+        };
+        match (wanted, store) {
+            (WantedStore::Removed { .. }, None) => {}
+            (WantedStore::Removed { force }, Some(_)) => {
+                change('-', "the store".to_owned(), Action::RemoveStore { force });
+            }
+            (WantedStore::Kept { server, api_key_file, credentials }, store) => {
+                match store {
+                    None => change('+', format!("the store, at {server}"), Action::AddStore { server }),
+                    Some(store) if store.server != server => {
+                        let words = format!("the store's server: {} -> {server}", store.server);
+                        change('~', words, Action::MoveStore { server });
+                    }
+                    Some(_) => {}
+                }
+                if let Some(file) = api_key_file
+                    && !uses(rooms, store, &file)?
+                {
+                    let words = format!("BTCPay's API key, from {}", file.display());
+                    change('~', words, Action::UseApiKey { file });
+                }
+                for wanted in credentials {
+                    if let Some((sign, words, action)) = of_credential(wanted, store, had)? {
+                        change(sign, words, action);
+                    }
+                }
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Whether the store uses the API key of the file already.
+fn uses(rooms: &Rooms, store: Option<&Store>, file: &std::path::Path) -> anyhow::Result<bool> {
+    let key = read_api_key(file)?;
+    let Some(store) = store else { return Ok(false) };
+    let StoreCredentials::ApiKey(sealed) = &store.credentials else { return Ok(false) };
+    let kept = rooms.secrets.open(&api_key_context(&store.id), sealed);
+    Ok(kept.is_ok_and(|kept| kept.as_slice() == key.as_bytes()))
+}
+
+type Difference = Option<(char, String, Action)>;
+
+fn of_credential(wanted: WantedCredential, store: Option<&Store>, had: &Had) -> anyhow::Result<Difference> {
+    let is_key = |kind: CredentialKind| kind == CredentialKind::V1Key;
+    // The same text may be an API key and a token; those are two credentials.
+    let same = |one: &&Credential| {
+        one.token_hash == wanted.hash
+            && is_key(one.kind) == is_key(wanted.kind)
+            && store.is_some_and(|store| store.id == one.store_id)
+    };
+    let name = name(&wanted);
+    let Some(known) = had.credentials.iter().find(same) else {
+        let added = || ('+', format!("{name} ({})", shown(&wanted.overrides)));
+        let added = (!wanted.revoked).then(added);
+        return Ok(added.map(|(sign, words)| (sign, words, Action::AddCredential(wanted))));
+    };
+    let id = known.id.clone();
+    if wanted.revoked {
+        return Ok(Some(('-', format!("{name} {id}"), Action::RevokeCredential { id })));
+    }
+    if (known.kind, known.facade, &known.sin) != (wanted.kind, wanted.facade, &wanted.sin) {
+        bail!("{name}: credential {id} has another kind, facade or key; those never change: revoke it first");
+    }
+    if known.overrides == wanted.overrides {
+        return Ok(None);
+    }
+    let words = format!("{name} {id}: {} -> {}", shown(&known.overrides), shown(&wanted.overrides));
+    Ok(Some(('~', words, Action::FixCredential { id, overrides: wanted.overrides })))
+}
+
+fn name(wanted: &WantedCredential) -> String {
+    let kind = wanted.kind.as_str().replace('_', "-");
+    match &wanted.sin {
+        Some(sin) => format!("{kind} of {sin}"),
+        None => kind,
+    }
+}
+
+fn shown(overrides: &Overrides) -> String {
+    let Overrides { era, notification_form, label } = overrides;
+    let mut parts = Vec::new();
+    if let Some(era) = era {
+        parts.push(format!("era {}", era.as_str()));
+    }
+    if let Some(form) = notification_form {
+        parts.push(format!("notifications {form}"));
+    }
+    if let Some(label) = label {
+        parts.push(format!("\"{}\"", label.escape_debug()));
+    }
+    if parts.is_empty() { "nothing fixed".to_owned() } else { parts.join(", ") }
+}
