@@ -288,7 +288,12 @@ async fn payferry_s_own_listeners_and_certificate_are_looked_at() {
     let running = Process::serve(&stage.config_file, stage.payferry(), None);
     let done = check(&stage, &[]).ended_with(0);
     let good = with_verdict(&done, "ok").join("\n");
-    for words in ["shop.http | payferry answers", "shop.https | payferry answers", "825 days", "all there"] {
+    for words in [
+        "shop.http | payferry answers",
+        "shop.https | payferry answers",
+        " days); by CN=payferry",
+        "all there",
+    ] {
         assert!(good.contains(words), "{words}: {good}");
     }
     // Renewed on disk, and payferry not restarted.

@@ -36,10 +36,9 @@ pub fn runbook() -> Runbook {
             open = true;
         } else if let Some((label, words)) =
             line.strip_prefix("- **").and_then(|rest| rest.split_once("**: "))
+            && let Some((_, entry)) = entries.last_mut().filter(|_| open)
         {
-            if let Some((_, entry)) = entries.last_mut().filter(|_| open) {
-                entry.lines.push((label.to_owned(), words.to_owned()));
-            }
+            entry.lines.push((label.to_owned(), words.to_owned()));
         }
     }
     Runbook(entries)
