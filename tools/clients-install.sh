@@ -19,9 +19,14 @@ cp tests/clients/package.json tests/clients/package-lock.json "$to/"
 npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error
 python3 -m venv "$to/venv"
 # a folder for each version, since four are of one package
+installing=()
 for list in tests/clients/requirements/*.txt; do
-    folder="$to/python/$(basename "$list" .txt)"
-    "$to/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder" -r "$list"
-    PYTHONPATH="$folder" "$to/venv/bin/python" -m pip check >/dev/null
+    (
+        folder="$to/python/$(basename "$list" .txt)"
+        "$to/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder" -r "$list"
+        PYTHONPATH="$folder" "$to/venv/bin/python" -m pip check >/dev/null
+    ) &
+    installing+=($!)
 done
+for one in "${installing[@]}"; do wait "$one"; done
 echo "$wanted" >"$to/installed"

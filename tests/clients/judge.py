@@ -23,12 +23,9 @@ def sent(order, create):
 
 # What an answer hides from whom: `pos` has just made the invoice with a POS token, `public` reads with that or with
 # nothing, `v1` is the flat answer to an API key.
-HIDDEN = {
-    "merchant": (),
-    "pos": ("notificationURL", "notificationEmail", "fullNotifications", "extendedNotifications"),
-    "public": ("notificationURL", "notificationEmail", "fullNotifications", "extendedNotifications", "token", "buyer", "buyerEmail", "buyerFields"),
-    "v1": ("notificationURL", "token", "buyer", "buyerEmail", "buyerFields", "guid"),
-}
+MERCHANTS = ("notificationURL", "notificationEmail", "fullNotifications", "extendedNotifications")
+OWNERS = ("token", "buyer", "buyerEmail", "buyerFields")
+HIDDEN = {"merchant": (), "pos": MERCHANTS, "public": (*MERCHANTS, *OWNERS), "v1": (*MERCHANTS, *OWNERS, "guid")}
 
 
 def invoice(held, order, create, sandbox, audience):
@@ -138,8 +135,9 @@ def wallets(held):
     if not isinstance(held, list) or not held:
         return ["no list of wallets"]
     bad = [one for one in held if not all(isinstance(one.get(name), str) for name in ("key", "displayName", "avatar"))]
-    bad += [one for one in held if not isinstance(one.get("currencies"), list) or not one["currencies"]]
-    return [f"wallet {one.get('key')}" for one in bad]
+    bad += [one for one in held if not isinstance(one.get("currencies"), list)]
+    paying = [one for one in held if any(each.get("code") == "BTC" for each in one.get("currencies") or [])]
+    return [f"wallet {one.get('key')}" for one in bad] + ([] if paying else ["none that pays in bitcoin"])
 
 
 def tokens(held):
@@ -159,7 +157,8 @@ def leaked(log, crossings, orders):
         for step in steps:
             for value in step["value"] if isinstance(step.get("value"), list) else [step.get("value")]:
                 members = value.items() if isinstance(value, dict) else ()
-                secrets.update({(step["step"], step["order"], name, text): text for name, text in members if name in SECRET and isinstance(text, str)})
+                found = {name: text for name, text in members if name in SECRET and isinstance(text, str)}
+                secrets.update({(step["step"], step["order"], name, text): text for name, text in found.items()})
     return sorted({" ".join(name[:3]) for name, text in secrets.items() if text in log or json.dumps(text)[1:-1] in log})
 
 

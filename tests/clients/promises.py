@@ -1,7 +1,7 @@
-"""What a library's own types promise of an invoice, and where an answer breaks the promise.
+"""What a library's own types promise of invoices, rates, currencies and wallets, and where an answer breaks the promise.
 
-TypeScript declarations are read here (only as much of the language as these packages hold; anything else is an error);
-Python's models are asked by the shops' scripts; for libraries without types promises.json has a list from their source.
+TypeScript declarations are read (typescript.py); Python's models are asked by the shops' scripts; for libraries without
+types promises.json has a list from their source.
 """
 import functools
 import json
@@ -10,28 +10,30 @@ import re
 
 import crossing
 import judge
+import typescript
 
-TOKEN = re.compile(r"\s*('[^']*'|[A-Za-z_]\w*|[{}()\[\]<>:;,|?])")
 WRITTEN = json.loads((crossing.HERE / "promises.json").read_text())
 CANNOT = json.loads((crossing.HERE / "cannot.json").read_text())["members"]
-JUDGED = ("create", "read", "guid", "list")
+JUDGED = {
+    "create": "invoice", "read": "invoice", "guid": "invoice", "list": "invoice",
+    "rates": "rate", "rates-late": "rate", "rate": "rate", "currencies": "currency", "wallets": "wallet",
+}
 
 
 def kept(rows, modules):
     """{library: {answers, kept, broken: [member, what, count], excused: [member, entry]}} over all answers to merchants."""
     found = {}
     for library in dict.fromkeys(row["library"] for row in rows):
-        kind = declared(str(modules), library)
-        answers = [list(types(step, kind)) for row in rows if row["library"] == library for step in row["steps"] if step["ok"]]
-        answers = [one for held in answers for one in held]
+        kinds = declared(str(modules), library)
+        steps = [step for row in rows if row["library"] == library for step in row["steps"] if step["ok"] and step["step"] in JUDGED]
+        answers = [held for step in steps for held in types(step, kinds)]
         counts = {}
         for held in answers:
             for place in {(member, what) for member, what in held if member.split(".")[0] not in judge.CORE}:
                 counts[place] = counts.get(place, 0) + 1
         excuses = {place: [at for at, entry in enumerate(CANNOT) if excused(entry, library, *place)] for place in counts}
-        asked = (step["promised"] for row in rows if row["library"] == library for step in row["steps"] if "promised" in step)
-        named = set(kind[1] if kind else next(asked, ())) if answers else set()
-        bad = {member.split(".")[0] for member, _ in counts}
+        named = {name for step in steps for name in promised(step, kinds)}
+        bad = {name for name in named for member, _ in counts if (member + ".").startswith(name + ".")}
         found[library] = {
             "answers": len(answers),
             "kept": len(named - bad),
@@ -41,15 +43,25 @@ def kept(rows, modules):
     return found
 
 
-def types(step, kind):
-    """For each invoice of a step: what breaks the promise, as [member, what]."""
-    if step["step"] not in JUDGED:
-        return
+def types(step, kinds):
+    """For each thing that a step gave: what breaks the promise, as [member, what]; `rate.` and so on before what is no invoice's."""
+    name = JUDGED[step["step"]]
     if "types" in step:  # asked in the shop, where the library's models are
-        yield step["types"]
-    elif kind:
+        yield [(spoken_of(name, member), what) for member, what in step["types"]]
+    elif name in kinds:
         for held in step["value"] if isinstance(step["value"], list) else [step["value"]]:
-            yield broken(kind, held)
+            yield [(spoken_of(name, member), what) for member, what in broken(kinds[name], held)]
+
+
+def promised(step, kinds):
+    """The members that the library's type has for what a step gave."""
+    name = JUDGED[step["step"]]
+    members = step["promised"] if "promised" in step else kinds[name][1] if name in kinds else ()
+    return [spoken_of(name, member) for member in members]
+
+
+def spoken_of(name, member):
+    return member if name == "invoice" else f"{name}.{member}"
 
 
 def excused(entry, library, member, what):
@@ -67,113 +79,20 @@ def stale(found):
 
 @functools.cache
 def declared(modules, library):
-    """The invoice's type: from the package's .d.ts files, or from the list in promises.json; None where a script asks."""
+    """{invoice, rate, currency, wallet: type}, as far as the library names them: from the package's .d.ts files, or from the
+    lists in promises.json; nothing where a script asks the library's models."""
     told = crossing.LIBRARIES[library].get("types")
     if told is None:
-        written = WRITTEN.get(library)
-        return written and ("object", {name: (False, spelt(kind)) for name, kind in written["members"].items()})
-    interfaces = {}
-    for file in sorted(pathlib.Path(modules, crossing.LIBRARIES[library]["module"], told["folder"]).rglob("*.d.ts")):
-        for found in re.finditer(r"(?:export )?(?:interface|declare class) (\w+)[^{]*\{", file.read_text()):
-            interfaces.setdefault(found.group(1), file.read_text()[found.end() - 1:])
-    return Reader(interfaces).interface(told["interface"])
+        written = {name: members for name, members in WRITTEN.get(library, {}).items() if name != "source"}
+        return {name: ("object", {one: (False, spelt(kind)) for one, kind in members.items()}) for name, members in written.items()}
+    folder = pathlib.Path(modules, crossing.LIBRARIES[library]["module"], told["folder"])
+    return {name: typescript.declared(folder, interface) for name, interface in told.items() if name != "folder"}
 
 
 def spelt(kind):
     """`string or number` -> a type."""
     names = kind.split(" or ")
     return ("plain", kind) if len(names) == 1 else ("either", [("plain", name) for name in names])
-
-
-class Reader:
-    """A type is ("object", {name: (optional, type)}), ("record", type), ("array", type), ("either", types),
-    ("tuple", types), ("literal", value) or ("plain", name)."""
-
-    def __init__(self, interfaces):
-        self.interfaces, self.text, self.at = interfaces, "", 0
-
-    def interface(self, name):
-        outer = (self.text, self.at)
-        self.text, self.at = self.interfaces[name], 0
-        found = self.braces()
-        self.text, self.at = outer
-        return found
-
-    def take(self, *wanted):
-        found = TOKEN.match(self.text, self.at)
-        token = found.group(1) if found else ""
-        if wanted and token not in wanted:
-            return None
-        self.at = found.end()
-        return token
-
-    def must(self, token):
-        if not self.take(token):
-            raise ValueError(f"expected {token} at: {self.text[self.at:self.at + 60]!r}")
-
-    def braces(self):
-        self.must("{")
-        members = {}
-        while not self.take("}"):
-            self.comments()
-            if self.take("["):
-                self.take(), self.must(":"), self.must("string"), self.must("]"), self.must(":")
-                found = ("record", self.kind())
-                self.must(";"), self.must("}")
-                return found
-            name = self.take()
-            if self.take("("):  # a method or constructor: nothing that an answer could hold
-                self.at = self.text.index(";", self.at) + 1
-            else:
-                optional = self.take("?") is not None
-                self.must(":")
-                members[name] = (optional, self.kind())
-                self.must(";")
-            self.comments()
-        return ("object", members)
-
-    def comments(self):
-        found = re.compile(r"(\s*(//[^\n]*|/\*.*?\*/))*", re.S).match(self.text, self.at)
-        self.at = found.end()
-
-    def kind(self):
-        kinds = [self.one()]
-        while self.take("|"):
-            kinds.append(self.one())
-        return kinds[0] if len(kinds) == 1 else ("either", kinds)
-
-    def one(self):
-        if re.compile(r"\s*\{").match(self.text, self.at):
-            found = self.braces()
-        elif self.take("["):
-            inner = []
-            while not self.take("]"):
-                inner.append(self.kind())
-                self.take(",")
-            found = ("tuple", inner)
-        else:
-            found = self.named(self.take())
-        while self.take("["):
-            self.must("]")
-            found = ("array", found)
-        return found
-
-    def named(self, name):
-        if name == "Array":
-            self.must("<")
-            found = ("array", self.kind())
-            self.must(">")
-            return found
-        if name == "Record":
-            self.must("<"), self.must("string"), self.must(",")
-            found = ("record", self.kind())
-            self.must(">")
-            return found
-        if name[0] == "'":
-            return ("literal", name[1:-1])
-        if name in ("string", "number", "bigint", "boolean", "any", "unknown", "null", "false", "Date"):
-            return ("plain", name)
-        return self.interface(name)
 
 
 def broken(kind, value, name=""):

@@ -30,7 +30,8 @@ def promises(found):
     """For each library: how many promised members were checked, those that broke the promise, and those that cannot be there."""
     lines = ["", "Members of an invoice that the libraries' own types promise, beyond what the steps check by value:"]
     for library, one in found.items():
-        lines.append(f"{library:<25}{one['answers']} answers, {one['kept']} members right in all of them, {len(one['excused'])} cannot be there")
+        counted = f"{one['answers']} answers, {one['kept']} members right in all of them"
+        lines.append(f"{library:<25}{counted}, {len(one['excused'])} cannot be there")
         lines += [f"{'':<25}WRONG {member}: {what} ({count} answers)" for member, what, count in one["broken"]]
         if one["excused"]:
             text = ", ".join(sorted({member for member, _ in one["excused"]}))

@@ -17,6 +17,8 @@ function told(answer) {
   return answer;
 }
 
+const days = { c: 'BTC', startDate: job.days[0], endDate: job.days[1] };
+
 live({
   create,
   read: async (id) => told(await called((done) => client.getInvoice(id, done))),
@@ -24,6 +26,6 @@ live({
   'rates-late': () => called((done) => client.getBTCBestBidRates(done)), // with the API key
   refused: {
     unknown: async () => told(await called((done) => client.getInvoice(job.unknown, done))),
-    ledger: async () => told(await called((done) => client.getBTCTxLedger({ c: 'BTC', startDate: job.days[0], endDate: job.days[1] }, done))),
+    ledger: async () => told(await called((done) => client.getBTCTxLedger(days, done))),
   },
 });

@@ -9,7 +9,7 @@ from bitpay.models.facade import Facade
 from bitpay.models.invoice.buyer import Buyer
 from bitpay.models.invoice.invoice import Invoice
 from bitpay.utils.key_utils import generate_pem
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shop import JOB, foreign, live
 
@@ -45,20 +45,26 @@ def number(value):
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def told(model):
-    """The members of the library's model, and those that the answer lacked or had in another type, as [member, what]."""
-    fields = type(model).model_fields
-    names = {name: fields[name].alias or name for name in fields}
-    found = [[names[name], "absent"] for name in fields if name not in model.model_fields_set]
+def told(*models):
+    """The members of the library's model, and those that an answer lacked or had in another type, as [member, what]."""
+    kind = type(models[0])
+    fields = kind.model_fields
+    names = {name: fields[name].alias or name for name in fields if not name.isupper()}  # Currency's codes are no members
+    found = [[names[name], "absent"] for name in names for model in models if name not in model.model_fields_set]
+    answer = LOGGER.answer["data"]
     try:
-        type(model).model_validate_json(json.dumps(LOGGER.answer["data"]), strict=True)
+        TypeAdapter(list[kind]).validate_json(json.dumps(answer if isinstance(answer, list) else [answer]), strict=True)
     except ValidationError as wrong:
-        found += [[".".join(map(str, error["loc"])), error["msg"]] for error in wrong.errors()]
+        found += [[".".join(map(str, error["loc"][1:])), error["msg"]] for error in wrong.errors()]
     return {"promised": list(names.values()), "types": found}
 
 
 def read(model):
     return held(model), told(model)
+
+
+def table(models):
+    return [held(one) for one in models], told(*models)
 
 
 def create(client, order, *as_pos):
@@ -73,13 +79,13 @@ live({
     "create": lambda order: create(CLIENT, order),
     "read": lambda id: read(CLIENT.get_invoice(id)),
     "guid": lambda guid: read(CLIENT.get_invoice_by_guid(guid)),
-    "list": lambda: [held(one) for one in CLIENT.get_invoices(*JOB["days"])],
+    "list": lambda: table(CLIENT.get_invoices(*JOB["days"])),
     "list-none": lambda: [held(one) for one in CLIENT.get_invoices(*JOB["no_days"])],
-    "rates": lambda: held(CLIENT.get_rates())["rates"],
-    "rates-late": lambda: held(CLIENT.get_currency_rates("BTC"))["rates"],  # with the signature of the call before
-    "rate": lambda: held(CLIENT.get_currency_pair_rate("BTC", "USD")),
-    "currencies": lambda: [held(one) for one in CLIENT.get_currencies().values()],
-    "wallets": lambda: [held(one) for one in CLIENT.get_supported_wallets()],
+    "rates": lambda: table(CLIENT.get_rates().rates),
+    "rates-late": lambda: table(CLIENT.get_currency_rates("BTC").rates),  # with the signature of the call before
+    "rate": lambda: read(CLIENT.get_currency_pair_rate("BTC", "USD")),
+    "currencies": lambda: table(list(CLIENT.get_currencies().values())),
+    "wallets": lambda: table(CLIENT.get_supported_wallets()),
     "pos": (lambda order: create(POS, order, Facade.POS, False), lambda id: held(POS.get_invoice(id, Facade.POS, False))),
     "refused": {
         "unknown": lambda made: CLIENT.get_invoice(JOB["unknown"]),

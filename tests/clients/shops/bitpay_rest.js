@@ -20,11 +20,12 @@ async function main() {
   }
   // With a key, the constructor asks for its tokens by a signed GET /tokens.
   let client = null;
-  const merchant = async (verb, path, data) => call((client = client || (await ready(bitpay.createClient(identity.priv)))), 'merchant', verb, path, data);
+  const started = async () => (client = client || (await ready(bitpay.createClient(identity.priv))));
+  const merchant = async (verb, path, data) => call(await started(), 'merchant', verb, path, data);
   const between = ([dateStart, dateEnd]) => merchant('get', 'invoices', { dateStart, dateEnd });
   live({
     create: (order) => create(merchant, order),
-    tokens: async () => (client = client || (await ready(bitpay.createClient(identity.priv)))).tokens,
+    tokens: async () => (await started()).tokens,
     read: (id) => merchant('get', 'invoices/' + id, {}),
     bare: (id) => call(visitor, 'public', 'get', 'invoices/' + id, {}),
     list: () => between(job.days),

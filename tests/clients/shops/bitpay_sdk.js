@@ -1,20 +1,12 @@
 'use strict';
 // npm bitpay-sdk 5 to 8, with the configuration file that its own setup script wrote, or, where the shop is to be
 // adopted, one with a key and a token that somebody else gave out.
-const fs = require('fs');
-const { job, live } = require('./shop.js');
+const { job, live, foreign } = require('./shop.js');
 
 const { Client, KeyUtils, Models } = require(job.module);
 
-const client = Client.createClientByConfig(job.config || foreign());
+const client = Client.createClientByConfig(job.config || foreign(new KeyUtils().generate_keypair()));
 const pos = Client.createPosClient(job.pos_token, job.environment);
-
-function foreign() {
-  const key = new KeyUtils().generate_keypair();
-  const one = { PrivateKeyPath: '', PrivateKey: key, ApiTokens: { merchant: job.token } };
-  fs.writeFileSync('adopted.json', JSON.stringify({ BitPayConfiguration: { Environment: job.environment, EnvConfig: { [job.environment]: one } } }));
-  return 'adopted.json';
-}
 
 async function create(by, order) {
   const invoice = new Models.Invoice(order.price, order.currency);

@@ -89,6 +89,14 @@ async function buy(orders, createStep, readStep, create, read) {
   return made;
 }
 
+// A configuration file of a shop that was paired by somebody else, with the private key `key`.
+function foreign(key) {
+  const one = { PrivateKeyPath: '', PrivateKey: key, ApiTokens: { merchant: job.token } };
+  const config = { Environment: job.environment, EnvConfig: { [job.environment]: one } };
+  fs.writeFileSync('adopted.json', JSON.stringify({ BitPayConfiguration: config }));
+  return 'adopted.json';
+}
+
 // For a library with callbacks (error, answer).
 const called = (start) => new Promise((resolve, reject) => start((error, answer) => (error ? reject(error) : resolve(answer))));
 
@@ -99,4 +107,4 @@ const FLAT_BUYER = {
 };
 const flat = (buyer) => Object.fromEntries(Object.entries(buyer).map(([name, text]) => [FLAT_BUYER[name], text]));
 
-module.exports = { job, step, live, called, flat };
+module.exports = { job, step, live, foreign, called, flat };
