@@ -22,8 +22,6 @@ use payferry::presented::alarm_texts;
 const SOON_COMMANDS: &[(&str, &str)] = &[
     ("explain", "comes when v1 keys are authenticated"),
     ("report", "is built with the divergence journal"),
-    ("apply", "is built with the operator's commands"),
-    ("invoice", "is built with the operator's commands"),
 ];
 
 /// Error codes with a heading before payferry has them; see [`SOON_COMMANDS`].
