@@ -25,7 +25,7 @@ def sent(order, create):
 # nothing, `v1` is the flat answer to an API key.
 MERCHANTS = ("notificationURL", "notificationEmail", "fullNotifications", "extendedNotifications")
 OWNERS = ("token", "buyer", "buyerEmail", "buyerFields")
-HIDDEN = {"merchant": (), "pos": MERCHANTS, "public": (*MERCHANTS, *OWNERS), "v1": (*MERCHANTS, *OWNERS, "guid")}
+HIDDEN = {"merchant": (), "pos": MERCHANTS, "public": (*MERCHANTS, *OWNERS), "v1": (*MERCHANTS, "token", "buyer", "guid")}
 
 
 def invoice(held, order, create, sandbox, audience):

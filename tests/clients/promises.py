@@ -25,7 +25,8 @@ def kept(rows, modules):
     found = {}
     for library in dict.fromkeys(row["library"] for row in rows):
         kinds = declared(str(modules), library)
-        steps = [step for row in rows if row["library"] == library for step in row["steps"] if step["ok"] and step["step"] in JUDGED]
+        steps = [step for row in rows if row["library"] == library for step in row["steps"]
+                 if step["step"] in JUDGED and step["ok"] and not step["wrong"]]
         answers = [held for step in steps for held in types(step, kinds)]
         counts = {}
         for held in answers:
