@@ -183,7 +183,7 @@ async fn the_owners_port() {
         bench
             .own("POST", &format!("/invoices/{id}/pay"), "", r#"{"bitcoin":"0.0001"}"#)
             .await
-            .contains("true")
+            .contains(r#""status":"paid""#)
     );
     assert!(bench.send("GET", &format!("/invoices/{id}"), "").await.contains(r#""status":"paid""#));
     assert!(bench.own("POST", "/nothing", "", "").await.starts_with("HTTP/1.1 404"));

@@ -28,7 +28,7 @@ pub fn make(room: &Room, store: &Store, root: &str, bulk: &Bulk) -> Result<(), S
     for number in 0..bulk.count {
         let age = bulk.every_ms.saturating_mul(i64::from(bulk.count - 1 - number));
         let invoice = like(&model, room, number, age);
-        room.state().add(invoice);
+        room.begin(&mut room.state(), invoice);
     }
     Ok(())
 }
@@ -39,6 +39,7 @@ fn like(model: &Invoice, room: &Room, number: u32, age_ms: i64) -> Invoice {
     invoice.order_id = model.order_id.as_ref().map(|order| format!("{order}{number}"));
     invoice.created_ms -= age_ms;
     invoice.expires_ms -= age_ms;
+    invoice.monitored_until_ms -= age_ms;
     if let Some(method) = &mut invoice.method {
         method.address = ids::address(room.random());
     }

@@ -4,7 +4,7 @@ use super::Room;
 use super::answer::{Answer, Framing, Guard};
 use super::dates;
 use super::decimal::Decimal;
-use super::invoice::{Invoice, Method, Speed, Status};
+use super::invoice::{Invoice, Method, Status};
 use super::price::{bitcoin, bitcoin_due};
 use super::render::number;
 use crate::json::{Object, Value};
@@ -12,11 +12,7 @@ use crate::json::{Object, Value};
 const NOT_FOUND: &str = "404 - Page not found";
 
 fn found<T>(id: &str, room: &Room, look: impl FnOnce(&Invoice) -> T) -> Option<T> {
-    let now_ms = room.now_ms();
-    let mut state = room.state();
-    let invoice = state.invoice_mut(id)?;
-    invoice.settle_time(now_ms);
-    Some(look(invoice))
+    room.state().invoice_mut(id).map(|invoice| look(invoice))
 }
 
 /// `/invoice?id=ID` and `/i/ID`; free and archived ones lead to the receipt.
@@ -59,8 +55,7 @@ pub fn status(id: &str, room: &Room) -> Answer {
         let state = room.state();
         let store = state.store(&invoice.store)?;
         let method = invoice.method.as_ref()?;
-        let view =
-            View { invoice: &invoice, method, name: &store.options.name, fee_rate: room.fee_rate(), now_ms };
+        let view = View { invoice: &invoice, method, name: &store.options.name, now_ms };
         Some(view.value())
     });
     match shown {
@@ -73,7 +68,6 @@ struct View<'a> {
     invoice: &'a Invoice,
     method: &'a Method,
     name: &'a str,
-    fee_rate: &'a str,
     now_ms: i64,
 }
 
@@ -108,7 +102,7 @@ impl View<'_> {
         object.push("showStoreHeader", true);
         object.push("availablePaymentMethods", vec![method.into()]);
         object.push("isModal", false);
-        object.push("isUnsetTopUp", self.invoice.top_up && self.invoice.payments.is_empty());
+        object.push("isUnsetTopUp", self.invoice.is_unset_top_up());
         object.push("onChainWithLnInvoiceFallback", false);
         object.push("celebratePayment", true);
         object.push("paymentMethodCurrency", "BTC");
@@ -123,7 +117,7 @@ impl View<'_> {
         object.push("due", eight(self.invoice.due()));
         object.push("customerEmail", email.map_or(Value::Null, Value::from));
         object.push("showRecommendedFee", true);
-        object.push("feeRate", number(self.fee_rate));
+        object.push("feeRate", number(&self.method.fee_rate));
         object.push("expirationSeconds", left);
         object.push("displayExpirationTimer", 300);
         object.push("status", self.invoice.status.own_word());
@@ -144,19 +138,21 @@ impl View<'_> {
             .with("value", number(tax.unwrap_or(Decimal::ZERO).json()))
             .with("formatted", tax_shown);
         object.push("rate", money(self.method.rate, currency));
-        object.push("orderAmount", eight(self.method.price));
+        let (total, fee) = (self.invoice.total(), self.invoice.next_fee());
+        let below = if total < fee { "-" } else { "" };
+        object.push("orderAmount", format!("{below}{}", eight(total.abs_diff(fee))));
         object.push("orderAmountFiat", money(self.invoice.price, currency));
         object.push("taxIncluded", tax);
         object.push("invoiceBitcoinUrl", format!("bitcoin:{}{amount}", self.method.address));
         object.push("invoiceBitcoinUrlQR", format!("bitcoin:{}{amount}", self.method.address.to_uppercase()));
-        object.push("txCount", (self.invoice.payments.len() as i64).max(1));
-        object.push("txCountForFee", 0);
+        let (needed, charged) = self.invoice.payment_counts();
+        object.push("txCount", needed);
+        object.push("txCountForFee", charged);
         object.push("paid", eight(self.invoice.paid()));
         object.push("storeSupportUrl", Value::Null);
         object.push("checkoutText", Value::Null);
         object.push("orderId", self.invoice.order_id.as_deref().map_or(Value::Null, Value::from));
-        let fees = bitcoin_due(self.invoice.fees());
-        object.push("networkFee", number(fees));
+        object.push("networkFee", number(bitcoin_due(self.invoice.next_fee())));
     }
 
     fn end(&self, object: &mut Object) {
@@ -191,14 +187,10 @@ impl View<'_> {
     }
 
     fn confirmations(&self) -> (Value, Value) {
-        if !matches!(self.invoice.status, Status::Paid | Status::Complete) || self.invoice.payments.is_empty()
-        {
-            return (Value::Null, Value::Null);
-        }
-        let required = i64::from(self.invoice.speed.blocks());
-        let done = self.invoice.payments.iter().all(|payment| payment.confirmed);
-        let received = if done && self.invoice.speed != Speed::High { required } else { 0 };
-        (required.into(), received.into())
+        let least = self.invoice.payments.iter().min_by_key(|payment| payment.confirmations);
+        least.map_or((Value::Null, Value::Null), |payment| {
+            (i64::from(payment.needed).into(), i64::from(payment.confirmations).into())
+        })
     }
 }
 

@@ -73,12 +73,9 @@ fn body_text(call: &Call, by_key: bool) -> Result<String, Answer> {
 }
 
 /// The create answer says `new` even of a free invoice, which is complete at once.
-fn keep(room: &Room, mut invoice: Invoice, now_ms: i64) -> Answer {
+fn keep(room: &Room, invoice: Invoice, now_ms: i64) -> Answer {
     let data = render::invoice(&invoice, Stage::Create, room.around(now_ms));
-    if invoice.method.is_none() {
-        invoice.status = Status::Complete;
-    }
-    room.state().add(invoice);
+    room.begin(&mut room.state(), invoice);
     Answer::json(&Object::new().with("facade", "pos/invoice").with("data", data).into())
 }
 
@@ -148,6 +145,12 @@ impl Maker<'_> {
                 .and_then(Speed::of_word)
                 .unwrap_or(self.store.options.speed),
             network_fee: self.store.options.network_fee,
+            was_paid: false,
+            tolerance_percent: self.store.options.tolerance_percent,
+            monitored_until_ms: expires_ms + self.store.options.monitoring_minutes * 60_000,
+            notification_url: request.notification_url.clone(),
+            full_notifications: request.full_notifications,
+            extended_notifications: request.extended_notifications,
             redirect_url: request.redirect_url.clone().or(self.store.options.website.clone()),
             redirect_automatically: request.redirect_automatically.unwrap_or(false),
         }
@@ -201,7 +204,8 @@ impl Maker<'_> {
                  off-chain (Lightning) payment method",
             ));
         }
-        Ok(Method { address: ids::address(self.room.random()), rate, price: satoshi })
+        let address = ids::address(self.room.random());
+        Ok(Method { address, rate, price: satoshi, fee_rate: self.room.fee_rate() })
     }
 }
 

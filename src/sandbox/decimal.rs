@@ -139,6 +139,12 @@ impl Decimal {
         Some(Self { negative: self.negative, ..Self::new(mantissa, scale)? })
     }
 
+    /// The same number without needless zeros.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self::parse(&self.shortest()).unwrap_or(self)
+    }
+
     /// All digits, zeros at the end included: `5.00`.
     #[must_use]
     pub fn text(self) -> String {

@@ -116,8 +116,25 @@ pub struct Payment {
     pub value: u128,
     /// Whether the speed policy is satisfied.
     pub confirmed: bool,
+    /// Blocks from its own on, when BTCPay last looked.
+    pub confirmations: u32,
+    /// Blocks that it needs.
+    pub needed: u32,
     /// The network fee that the buyer owes for it, in satoshi.
     pub fee: u128,
+}
+
+impl Payment {
+    /// Whether BTCPay waits for its blocks, whatever became of the invoice.
+    pub fn is_young(&self) -> bool {
+        !self.confirmed || self.confirmations == 0
+    }
+
+    /// Id of its transaction.
+    #[must_use]
+    pub fn transaction(&self) -> &str {
+        self.id.split_once('-').map_or(&self.id, |(transaction, _)| transaction)
+    }
 }
 
 /// What the on-chain method of an invoice holds; free invoices have none.
@@ -129,6 +146,8 @@ pub struct Method {
     pub rate: Decimal,
     /// Price in satoshi; 0 for a top-up.
     pub price: u128,
+    /// Satoshi per byte at the time of creation, as number text.
+    pub fee_rate: String,
 }
 
 /// One invoice.
@@ -166,7 +185,7 @@ pub struct Invoice {
     pub method: Option<Method>,
     /// In order of arrival.
     pub payments: Vec<Payment>,
-    /// Stored state; use [`Invoice::settle_time`] before reading it.
+    /// The state of the last look.
     pub status: Status,
     /// `paidPartial`, `paidOver`, `paidLater`, `marked`.
     pub exception: Option<&'static str>,
@@ -176,97 +195,20 @@ pub struct Invoice {
     pub speed: Speed,
     /// The store's setting at creation.
     pub network_fee: NetworkFee,
+    /// Whether any payment ever arrived; from then on fees count.
+    pub was_paid: bool,
+    /// How many hundredths of the price may be missing.
+    pub tolerance_percent: u32,
+    /// Epoch milliseconds until which a payment must be confirmed.
+    pub monitored_until_ms: i64,
+    /// Where notifications go.
+    pub notification_url: Option<String>,
+    /// Whether all notifications were asked for.
+    pub full_notifications: bool,
+    /// Whether notifications in an envelope were asked for; implies the others.
+    pub extended_notifications: bool,
     /// Where the buyer goes.
     pub redirect_url: Option<String>,
     /// Whether he goes without a click.
     pub redirect_automatically: bool,
-}
-
-/// Fee of one transaction at 20 satoshi per byte.
-const FEE: u128 = 2000;
-
-impl Invoice {
-    /// Lets the time pass: an unpaid invoice expires a second after its time.
-    pub fn settle_time(&mut self, now_ms: i64) {
-        if self.status == Status::New && self.method.is_some() && now_ms > self.expires_ms + 1000 {
-            self.status = Status::Expired;
-        }
-    }
-
-    /// Satoshi that arrived.
-    #[must_use]
-    pub fn paid(&self) -> u128 {
-        self.payments.iter().map(|payment| payment.value).sum()
-    }
-
-    /// Network fees that the buyer owes, in satoshi.
-    #[must_use]
-    pub fn fees(&self) -> u128 {
-        let price = self.method.as_ref().map_or(0, |method| method.price);
-        let open = |fees: u128| !self.top_up && self.paid() < price + fees;
-        let made = self.payments.len() as u128;
-        match self.network_fee {
-            NetworkFee::Never => 0,
-            NetworkFee::Always => FEE * if open(FEE * made.max(1)) { made + 1 } else { made },
-            NetworkFee::AfterFirst => {
-                let owed = FEE * made.saturating_sub(1);
-                if open(owed) { FEE * made } else { owed }
-            }
-        }
-    }
-
-    /// Price and fees, in satoshi.
-    #[must_use]
-    pub fn total(&self) -> u128 {
-        self.method.as_ref().map_or(0, |method| method.price) + self.fees()
-    }
-
-    /// What is left to pay, in satoshi.
-    #[must_use]
-    pub fn due(&self) -> u128 {
-        self.total().saturating_sub(self.paid())
-    }
-
-    /// A payment arrives.
-    pub fn pay(&mut self, mut payment: Payment) {
-        payment.fee = match self.network_fee {
-            NetworkFee::Always => FEE,
-            NetworkFee::AfterFirst if !self.payments.is_empty() => FEE,
-            _ => 0,
-        };
-        self.payments.push(payment);
-        if self.top_up && self.status == Status::New {
-            self.price_top_up();
-        }
-        let (due, over) = (self.due(), self.paid() > self.total());
-        match self.status {
-            Status::New if due == 0 => {
-                self.status = Status::Paid;
-                self.exception = (over && !self.top_up).then_some("paidOver");
-            }
-            Status::New => self.exception = Some("paidPartial"),
-            Status::Paid if over && !self.top_up => self.exception = Some("paidOver"),
-            Status::Expired => self.exception = Some(if due == 0 { "paidLater" } else { "paidPartial" }),
-            _ => {}
-        }
-        if self.speed == Speed::High {
-            self.confirm();
-        }
-    }
-
-    fn price_top_up(&mut self) {
-        let received = Decimal::new(self.paid(), 8).and_then(|paid| Decimal::parse(&paid.shortest()));
-        let Some(method) = &self.method else { return };
-        if let Some(price) = received.and_then(|received| received.times(method.rate)) {
-            self.price = price;
-        }
-    }
-
-    /// Enough blocks were found for every payment.
-    pub fn confirm(&mut self) {
-        self.payments.iter_mut().for_each(|payment| payment.confirmed = true);
-        if self.status == Status::Paid {
-            self.status = Status::Complete;
-        }
-    }
 }

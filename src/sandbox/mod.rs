@@ -2,25 +2,33 @@
 //!
 //! For tests, for the demo and for trying a shop offline. It computes its answers;
 //! `tests/sandbox_recordings.rs` holds them against recordings of a real server.
-//! Payments are only what [`Owner`] says: there is no chain behind it, and no
-//! notifications are sent.
+//! Payments and blocks are only what [`Owner`] says: there is no chain behind it but a
+//! list of transactions. Notifications are sent as BTCPay sends them.
 
+mod accounting;
 mod answer;
 mod auth;
 mod bulk;
 mod call;
+mod chain;
 mod checkout;
 mod create;
 mod dates;
 mod decimal;
+mod deliver;
+mod event;
 mod faults;
 mod ids;
 mod invoice;
 mod lenient;
 mod list;
+mod machine;
+mod notification;
 mod owner;
+mod owner_money;
 mod owner_page;
 mod posdata;
+mod post;
 mod price;
 mod rates;
 mod read;
@@ -30,6 +38,7 @@ mod routes;
 mod server;
 mod store;
 mod tokens;
+mod watch;
 mod wire;
 
 use std::io;
@@ -45,7 +54,9 @@ pub use decimal::Decimal;
 pub use faults::{Fault, Faults, Matching, Outage, Received};
 pub use ids::Random;
 pub use invoice::{Invoice, Method, NetworkFee, Payment, Speed, Status};
-pub use owner::{Mark, Owner, OwnerError};
+pub use owner::{Owner, OwnerError, Words};
+pub use owner_money::{Mark, Replacement};
+use post::Post;
 pub use store::{PairingCode, PairingError, StoreOptions};
 
 /// Epoch milliseconds.
@@ -62,6 +73,10 @@ pub struct Options {
     pub rates: Vec<(String, String)>,
     /// Satoshi per byte, as number text.
     pub fee_rate: String,
+    /// Pause before a notification is tried again, in milliseconds of the clock.
+    pub notification_retry_ms: i64,
+    /// How long a notification may go unanswered, in milliseconds of the clock.
+    pub notification_timeout_ms: i64,
 }
 
 impl Default for Options {
@@ -83,6 +98,8 @@ impl Default for Options {
                 ("BTC_EUR".to_owned(), "40000".to_owned()),
             ],
             fee_rate: "20.001".to_owned(),
+            notification_retry_ms: 600_000,
+            notification_timeout_ms: 60_000,
         }
     }
 }
@@ -95,6 +112,7 @@ struct Shared {
     options: Options,
     state: Mutex<store::State>,
     faults: Faults,
+    post: Post,
     /// Where the API listens.
     api: OnceLock<SocketAddr>,
 }
@@ -121,8 +139,17 @@ impl Room {
         &self.0.options.rates
     }
 
-    fn fee_rate(&self) -> &str {
-        &self.0.options.fee_rate
+    /// Satoshi per byte now.
+    fn fee_rate(&self) -> String {
+        self.state().fee_rate.clone().unwrap_or_else(|| self.0.options.fee_rate.clone())
+    }
+
+    fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    fn post(&self) -> &Post {
+        &self.0.post
     }
 
     fn faults(&self) -> &Faults {
@@ -130,7 +157,7 @@ impl Room {
     }
 
     fn around(&self, now_ms: i64) -> render::Around<'_> {
-        render::Around { now_ms, random: self.random(), fee_rate: self.fee_rate() }
+        render::Around { now_ms, random: self.random() }
     }
 }
 
@@ -142,8 +169,13 @@ impl Sandbox {
     /// An empty one: no stores yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let shared =
-            Shared { options, state: Mutex::default(), faults: Faults::default(), api: OnceLock::new() };
+        let shared = Shared {
+            options,
+            state: Mutex::default(),
+            faults: Faults::default(),
+            post: Post::default(),
+            api: OnceLock::new(),
+        };
         Self(Room(Arc::new(shared)))
     }
 
@@ -159,14 +191,16 @@ impl Sandbox {
         self.0.faults().clone()
     }
 
-    /// The BitPay API, until `stop`.
+    /// The BitPay API and the notifications, until `stop`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let room = self.0;
         if let Ok(address) = listener.local_addr() {
             let _ = room.0.api.set(address);
         }
-        server::serve(listener, stop, move |request, budget| server::api(room.clone(), request, budget))
-            .await;
+        let (api, ends) = (room.clone(), stop.clone());
+        let serving =
+            server::serve(listener, ends, move |request, budget| server::api(api.clone(), request, budget));
+        tokio::join!(serving, post::run(room, stop));
     }
 
     /// The owner's page and calls, until `stop`. No login: loopback only.

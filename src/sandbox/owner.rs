@@ -2,21 +2,10 @@
 
 use super::Room;
 use super::bulk::{self, Bulk};
-use super::decimal::Decimal;
 use super::ids;
-use super::invoice::{Invoice, Payment, Status};
-use super::price::bitcoin;
+use super::invoice::Invoice;
 use super::store::{PairingCode, PairingError, Store, StoreOptions};
 use super::tokens::CODE_LIFE_MS;
-
-/// How an owner marks an invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
-    /// complete + marked
-    Settled,
-    /// invalid + marked
-    Invalid,
-}
 
 /// Why the owner's wish was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,12 +16,28 @@ pub enum OwnerError {
     /// No invoice of that id, or it is free and takes no payment.
     #[error("there is no such invoice")]
     NoInvoice,
+    /// The invoice is in a state that cannot be marked so, or be refunded.
+    #[error("Status can only be marked to invalid or settled within certain conditions.")]
+    NotNow,
     /// A paid invoice, or one whose price is open.
     #[error("nothing is due; name an amount")]
     NothingDue,
     /// Not an amount of bitcoin with at most 8 decimals.
     #[error("not an amount of bitcoin")]
     BadAmount,
+}
+
+/// Texts of an invoice.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// The shop's name for the order.
+    pub order_id: String,
+    /// What is bought.
+    pub item_desc: String,
+    /// Free text or JSON object.
+    pub pos_data: String,
+    /// Who buys.
+    pub buyer_name: String,
 }
 
 /// The owner's hand on a sandbox.
@@ -148,33 +153,8 @@ impl Owner {
     /// All invoices, the oldest first.
     #[must_use]
     pub fn invoices(&self) -> Vec<Invoice> {
-        let now_ms = self.0.now_ms();
-        let mut state = self.0.state();
-        state.invoices.iter_mut().for_each(|invoice| invoice.settle_time(now_ms));
-        state.invoices.clone()
-    }
-
-    /// A payment in bitcoin (`"0.00025"`) arrives, seen but in no block yet.
-    ///
-    /// # Errors
-    /// [`OwnerError::BadAmount`], [`OwnerError::NoInvoice`].
-    pub fn pay(&self, invoice: &str, bitcoin: &str) -> Result<(), OwnerError> {
-        let amount =
-            Decimal::parse(bitcoin).filter(|amount| amount.is_positive()).ok_or(OwnerError::BadAmount)?;
-        let one = Decimal::new(1, 0).ok_or(OwnerError::BadAmount)?;
-        let value = amount.divided_up(one, 8).ok_or(OwnerError::BadAmount)?;
-        let id = format!("{}-{}", ids::transaction(self.0.random()), value % 2);
-        let received_ms = self.0.now_ms();
-        self.on(invoice, |found| found.pay(Payment { id, received_ms, value, confirmed: false, fee: 0 }))
-    }
-
-    /// All that is due arrives.
-    ///
-    /// # Errors
-    /// [`OwnerError::NothingDue`], [`OwnerError::NoInvoice`].
-    pub fn pay_rest(&self, invoice: &str) -> Result<(), OwnerError> {
-        let due = self.invoice(invoice)?.due();
-        if due == 0 { Err(OwnerError::NothingDue) } else { self.pay(invoice, &bitcoin(due)) }
+        self.0.catch_up();
+        self.0.state().invoices.clone()
     }
 
     /// One invoice as it is now.
@@ -182,51 +162,16 @@ impl Owner {
     /// # Errors
     /// [`OwnerError::NoInvoice`].
     pub fn invoice(&self, invoice: &str) -> Result<Invoice, OwnerError> {
-        let mut copy = None;
-        self.on(invoice, |found| copy = Some(found.clone()))?;
-        copy.ok_or(OwnerError::NoInvoice)
+        self.0.catch_up();
+        self.0.state().invoice_mut(invoice).cloned().ok_or(OwnerError::NoInvoice)
     }
 
-    /// Enough blocks are found for the payments of an invoice.
+    /// Puts an invoice away, or brings it back; the API shows it as before.
     ///
     /// # Errors
     /// [`OwnerError::NoInvoice`].
-    pub fn confirm(&self, invoice: &str) -> Result<(), OwnerError> {
-        self.on(invoice, Invoice::confirm)
-    }
-
-    /// The time of an unpaid invoice is over.
-    ///
-    /// # Errors
-    /// [`OwnerError::NoInvoice`].
-    pub fn expire(&self, invoice: &str) -> Result<(), OwnerError> {
-        self.on(invoice, |found| {
-            if found.status == Status::New {
-                found.status = Status::Expired;
-            }
-        })
-    }
-
-    /// Marks an invoice by hand.
-    ///
-    /// # Errors
-    /// [`OwnerError::NoInvoice`].
-    pub fn mark(&self, invoice: &str, mark: Mark) -> Result<(), OwnerError> {
-        self.on(invoice, |found| {
-            found.exception = Some("marked");
-            found.status = match mark {
-                Mark::Settled => Status::Complete,
-                Mark::Invalid => Status::Invalid,
-            };
-        })
-    }
-
-    /// Puts an invoice away; the API shows it as before.
-    ///
-    /// # Errors
-    /// [`OwnerError::NoInvoice`].
-    pub fn archive(&self, invoice: &str) -> Result<(), OwnerError> {
-        self.on(invoice, |found| found.archived = true)
+    pub fn archive(&self, invoice: &str, away: bool) -> Result<(), OwnerError> {
+        self.change(invoice, |found| found.archived = away)
     }
 
     /// Moves the creation of an invoice, for tests of what a list shows.
@@ -234,15 +179,42 @@ impl Owner {
     /// # Errors
     /// [`OwnerError::NoInvoice`].
     pub fn backdate(&self, invoice: &str, created_ms: i64) -> Result<(), OwnerError> {
-        self.on(invoice, |found| found.created_ms = created_ms)
+        self.change(invoice, |found| found.created_ms = created_ms)
     }
 
-    fn on(&self, invoice: &str, act: impl FnOnce(&mut Invoice)) -> Result<(), OwnerError> {
-        let now_ms = self.0.now_ms();
-        let mut state = self.0.state();
-        let found = state.invoice_mut(invoice).ok_or(OwnerError::NoInvoice)?;
-        found.settle_time(now_ms);
-        act(found);
-        Ok(())
+    /// Puts other texts in the place of those that the invoice was made with.
+    ///
+    /// # Errors
+    /// [`OwnerError::NoInvoice`].
+    pub fn reword(&self, invoice: &str, words: &Words) -> Result<(), OwnerError> {
+        self.change(invoice, |found| {
+            found.order_id = Some(words.order_id.clone());
+            found.item_desc = Some(words.item_desc.clone());
+            found.pos_data = Some(words.pos_data.clone());
+            found.buyer = Default::default();
+            found.buyer[0] = Some(words.buyer_name.clone());
+        })
+    }
+
+    /// What was notified and what failed, in the words of BTCPay's log, the oldest first.
+    #[must_use]
+    pub fn notification_log(&self) -> Vec<String> {
+        self.0.post().log()
+    }
+
+    /// How many notifications wait for the one before them or for their next try.
+    #[must_use]
+    pub fn waiting_notifications(&self) -> usize {
+        self.0.post().waiting()
+    }
+
+    /// BTCPay is started again: all notifications that wait are forgotten, everything else stays.
+    pub fn restart(&self) {
+        self.0.post().restart();
+    }
+
+    fn change(&self, invoice: &str, act: impl FnOnce(&mut Invoice)) -> Result<(), OwnerError> {
+        self.0.catch_up();
+        self.0.state().invoice_mut(invoice).map(act).ok_or(OwnerError::NoInvoice)
     }
 }

@@ -11,7 +11,8 @@ use super::answer::{Answer, Framing, Guard};
 use super::bulk::Bulk;
 use super::checkout::when;
 use super::invoice::Invoice;
-use super::owner::{Mark, Owner, OwnerError};
+use super::owner::{Owner, OwnerError};
+use super::owner_money::Mark;
 use super::price::bitcoin;
 use super::server::{self, Body};
 use super::store::StoreOptions;
@@ -69,6 +70,14 @@ fn act(owner: &Owner, segments: &[&str], fields: &Fields) -> Option<Result<Value
         ["stores", store, "invoices"] => {
             done(fields.bulk().and_then(|bulk| owner.create_invoices(store, &bulk)))
         }
+        ["blocks"] => {
+            owner.mine(fields.get("count").and_then(|count| count.parse().ok()).unwrap_or(1));
+            done(Ok(()))
+        }
+        ["restart"] => {
+            owner.restart();
+            done(Ok(()))
+        }
         ["approve"] => {
             let (code, store) =
                 (fields.get("code").unwrap_or_default(), fields.get("store").unwrap_or_default());
@@ -86,7 +95,8 @@ fn on_invoice(owner: &Owner, id: &str, act: &str, fields: &Fields) -> Option<Res
         ("pay", None) => owner.pay_rest(id),
         ("confirm", _) => owner.confirm(id),
         ("expire", _) => owner.expire(id),
-        ("archive", _) => owner.archive(id),
+        ("archive", _) => owner.archive(id, true),
+        ("refund", _) => owner.refund(id),
         ("mark-settled", _) => owner.mark(id, Mark::Settled),
         ("mark-invalid", _) => owner.mark(id, Mark::Invalid),
         _ => return None,

@@ -11,7 +11,6 @@ pub fn answer(room: &Room, store: &str, id: &str) -> Answer {
     let mut state = room.state();
     match state.invoice_mut(id).filter(|invoice| invoice.store == store) {
         Some(invoice) => {
-            invoice.settle_time(now_ms);
             let data = render::invoice(invoice, Stage::Read, room.around(now_ms));
             Answer::json(&Object::new().with("data", data).into())
         }

@@ -23,8 +23,6 @@ pub struct Around<'a> {
     pub now_ms: i64,
     /// For guid and token, which are new each time.
     pub random: &'a Random,
-    /// Satoshi per byte, as number text.
-    pub fee_rate: &'a str,
 }
 
 /// A number from its text.
@@ -97,7 +95,7 @@ fn tail(object: &mut Object, invoice: &Invoice, stage: Stage, around: Around<'_>
     };
     let price = method.map_or(0, |method| method.price);
     let fees = Object::new()
-        .with("satoshisPerByte", number(around.fee_rate))
+        .with("satoshisPerByte", number(method.map_or("0.0", |method| &method.fee_rate)))
         .with("totalFee", number(satoshi_total(invoice.fees())));
     object.push("paymentUrls", method.map_or(Value::Null, |method| payment_urls(invoice, method)));
     object.push("refundAddressRequestPending", false);

@@ -40,8 +40,12 @@ pub struct CreateRequest {
     pub flat_buyer: [Option<String>; 9],
     /// The same, nested in `buyer`.
     pub nested_buyer: [Option<String>; 9],
-    /// Where notifications go; kept for the owner's page only.
+    /// Where notifications go.
     pub notification_url: Option<String>,
+    /// Whether all notifications are wanted.
+    pub full_notifications: bool,
+    /// Whether notifications in an envelope are wanted.
+    pub extended_notifications: bool,
     /// All texts that are stored, to look for a NUL.
     pub stored: Vec<String>,
 }
@@ -103,7 +107,9 @@ impl CreateRequest {
             "transactionspeed" => self.transaction_speed = text(value)?,
             "expirationtime" => self.expiration_ms = milliseconds(value)?,
             "nonce" => integer(value)?,
-            "physical" | "fullnotifications" | "extendednotifications" | "refundable" => {
+            "fullnotifications" => self.full_notifications = boolean(value)?.ok_or(Invalid)?,
+            "extendednotifications" => self.extended_notifications = boolean(value)?.ok_or(Invalid)?,
+            "physical" | "refundable" => {
                 boolean(value)?.ok_or(Invalid)?;
             }
             "redirectautomatically" => self.redirect_automatically = boolean(value)?,

@@ -67,6 +67,7 @@ pub async fn api(room: Room, request: Request<Incoming>, budget: Budget) -> Resp
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    room.catch_up();
     let number = room.faults().note(received(&parts, target, &body));
     let fault = room.faults().take(parts.method.as_str(), target);
     let call = Call::new(&parts, body);

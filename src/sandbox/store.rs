@@ -1,7 +1,8 @@
 //! What the look-alike remembers: stores, pairing codes, tokens, invoices.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::chain::Chain;
 use super::decimal::Decimal;
 use super::invoice::{Invoice, NetworkFee, Speed};
 
@@ -35,6 +36,10 @@ pub struct StoreOptions {
     pub expiration_minutes: i64,
     /// Who pays network fees.
     pub network_fee: NetworkFee,
+    /// How many hundredths of the price may be missing.
+    pub tolerance_percent: u32,
+    /// Minutes after the expiration in which payments must be confirmed.
+    pub monitoring_minutes: i64,
     /// Rates of this store alone (`BTC_USD`, decimal text); None for those of the sandbox.
     pub rates: Option<Vec<(String, String)>>,
     /// Pairs of `GET /rates` where the query names none (`BTC_USD,BTC_EUR`); empty for none.
@@ -52,6 +57,8 @@ impl Default for StoreOptions {
             website: None,
             expiration_minutes: 15,
             network_fee: NetworkFee::AfterFirst,
+            tolerance_percent: 0,
+            monitoring_minutes: 1440,
             rates: None,
             default_pairs: String::new(),
         }
@@ -118,6 +125,14 @@ pub struct State {
     pub invoices: Vec<Invoice>,
     /// Their places by id.
     places: HashMap<String, usize>,
+    /// Satoshi per byte, where the owner changed it.
+    pub fee_rate: Option<String>,
+    /// By how much the state of an invoice follows its blocks later, in milliseconds.
+    pub lag_ms: i64,
+    /// The chain behind.
+    pub chain: Chain,
+    /// When an invoice must be looked at because of the time: epoch milliseconds and its place.
+    alarms: BTreeMap<i64, Vec<usize>>,
 }
 
 impl State {
@@ -133,10 +148,29 @@ impl State {
         self.tokens.iter().find(|token| token.sin == sin)
     }
 
-    /// Keeps a new invoice.
-    pub fn add(&mut self, invoice: Invoice) {
-        self.places.insert(invoice.id.clone(), self.invoices.len());
+    /// Keeps a new invoice and gives its place.
+    pub fn add(&mut self, invoice: Invoice) -> usize {
+        let place = self.invoices.len();
+        self.places.insert(invoice.id.clone(), place);
         self.invoices.push(invoice);
+        place
+    }
+
+    /// The place of the invoice of that id, exact letter case.
+    #[must_use]
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// The time of an invoice comes then.
+    pub fn wake(&mut self, at_ms: i64, place: usize) {
+        self.alarms.entry(at_ms).or_default().push(place);
+    }
+
+    /// Invoices whose time has come, in order; told once.
+    pub fn due(&mut self, now_ms: i64) -> Vec<usize> {
+        let later = self.alarms.split_off(&(now_ms + 1));
+        std::mem::replace(&mut self.alarms, later).into_values().flatten().collect()
     }
 
     /// The invoice of that id, exact letter case.

@@ -194,7 +194,7 @@ async fn carry_out(action: &Action, bench: &Bench, names: &mut Names) {
         Action::ExpireCode { code } => owner.expire_code(&own(names, code)),
         Action::Revoke { token } => owner.revoke(&own(names, token)),
         Action::Confirm { id } => owner.confirm(&own(names, id)).unwrap(),
-        Action::Archive { id } => owner.archive(&own(names, id)).unwrap(),
+        Action::Archive { id } => owner.archive(&own(names, id), true).unwrap(),
         Action::Backdate { id, created } => owner.backdate(&own(names, id), *created).unwrap(),
         Action::Mark { id, settled } => {
             owner.mark(&own(names, id), if *settled { Mark::Settled } else { Mark::Invalid }).unwrap();

@@ -19,6 +19,8 @@ const USUAL: [(&str, &str); 7] = [
 const BASE58: &str = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 /// The server took its time; the test's clock does not.
 const PATIENCE_MS: i64 = 2500;
+/// The same of the time of an answer.
+const SLOW_MS: i64 = 12_000;
 
 pub fn differences(exchange: &Exchange, answer: &Answer, names: &mut Names) -> Vec<String> {
     let recorded = &exchange.response;
@@ -116,6 +118,40 @@ fn body(recorded: &Response, answer: &Answer, names: &mut Names, found: &mut Vec
             _ => found.push(format!("body {actual} instead of {text}")),
         }
     }
+}
+
+/// Two JSON bodies, recorded and actual.
+pub fn bodies(recorded: &str, actual: &str, names: &mut Names) -> Vec<String> {
+    let mut found = Vec::new();
+    match (json::parse(recorded.as_bytes()), json::parse(actual.as_bytes())) {
+        (Ok(recorded), Ok(actual)) => {
+            learn("", &recorded, &actual, names);
+            value("", &recorded, &actual, names, &mut found);
+        }
+        _ => found.push(format!("body {actual:.300}")),
+    }
+    found
+}
+
+/// Two notifications line by line: indentation, order, spelling.
+pub fn lines(recorded: &str, actual: &str, names: &Names) -> Vec<String> {
+    let (left, right): (Vec<&str>, Vec<&str>) =
+        (recorded.split('\n').collect(), actual.split('\n').collect());
+    if left.len() != right.len() {
+        return vec![format!("{} lines instead of {}: {actual}", right.len(), left.len())];
+    }
+    let time = |line: &str| {
+        let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
+        let known = ["\"invoiceTime\"", "\"expirationTime\"", "\"currentTime\""].contains(&name);
+        known.then(|| value.parse::<i64>().ok()).flatten()
+    };
+    let same = |recorded: &str, actual: &str| match (time(recorded), time(actual)) {
+        (Some(r), Some(a)) if recorded.contains("currentTime") => (r - a).abs() <= SLOW_MS,
+        (Some(r), Some(a)) => (r - a).abs() <= PATIENCE_MS,
+        _ => names.translate(recorded) == actual,
+    };
+    let differ = left.iter().zip(&right).filter(|(recorded, actual)| !same(recorded, actual));
+    differ.map(|(recorded, actual)| format!("line {actual} instead of {recorded}")).collect()
 }
 
 /// The items of a list in order; those that share their second may change places.
@@ -265,7 +301,11 @@ fn object(member: &str, recorded: &Object, actual: &Object, names: &Names, found
 
 fn same_text(member: &str, recorded: &str, actual: &str) -> bool {
     match member {
-        "receivedDate" => actual.len() > 19 && recorded.get(..19) == actual.get(..19),
+        "receivedDate" => {
+            let time =
+                |text: &str| format!("{text}Z").parse::<jiff::Timestamp>().map(|at| at.as_millisecond());
+            matches!((time(recorded), time(actual)), (Ok(r), Ok(a)) if (r - a).abs() <= SLOW_MS)
+        }
         "timeLeft" => actual.len() == recorded.len(),
         "error" => without_times(recorded) == without_times(actual),
         _ => recorded == actual,
@@ -291,10 +331,10 @@ fn same_number(member: &str, recorded: &str, actual: &str) -> bool {
         _ => false,
     };
     match member {
-        "invoiceTime" | "currentTime" | "pairingExpiration" | "dateCreated" | "expirationTime" => {
-            near(PATIENCE_MS)
-        }
-        "expirationSeconds" => near(PATIENCE_MS / 1000),
+        "currentTime" => near(SLOW_MS),
+        "maxTimeSeconds" | "maxTimeMinutes" => near(1),
+        "invoiceTime" | "pairingExpiration" | "dateCreated" | "expirationTime" => near(PATIENCE_MS),
+        "expirationSeconds" => near(2 * PATIENCE_MS / 1000),
         "satoshisPerByte" | "feeRate" => [actual, recorded].iter().all(|rate| rate.contains('.')),
         _ => recorded == actual,
     }

@@ -8,8 +8,11 @@
 mod actions;
 mod compare;
 mod keys;
+mod life;
+mod lives;
 mod names;
 mod recording;
+mod sink;
 mod variations;
 mod wire;
 
