@@ -151,6 +151,7 @@ impl Walk {
         record.bytes_in = request.body.len() as u64;
         let presented = request.presented(route.endpoint, &self.limits.url_ports);
         record.credential = authenticate::credential_hash(&presented);
+        record.dialect = authenticate::claimed(&presented).as_str();
         if request.json.is_none() && route.endpoint == Endpoint::CreateInvoice {
             // Said before "no token": the token is in the body that cannot be read.
             request.members()?;
@@ -158,6 +159,7 @@ impl Walk {
         let register = Register { directory: &self.directory, strangers: &self.strangers };
         let caller = deadline.bound(authenticate::authenticate(&presented, register)).await??;
         record.dialect = caller.dialect().as_str();
+        record.era = request.era(caller.fixed_era()).as_str();
         sharing.allow(&caller);
         let call = Call { walk: self, route: &route, request: &request, deadline, record };
         call.carry_out(caller).await

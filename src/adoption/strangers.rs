@@ -24,10 +24,11 @@ const MOST_OF_A_NETWORK: usize = 500;
 const WRITE_AFTER: Duration = Duration::from_millis(100);
 /// Between tries while the ledger fails.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Shortest and longest text that is taken for a token: facade names (npm bitpay-rest) are none.
-const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
-/// The same for API keys, which people choose no shorter.
-const KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+/// Shortest and longest text that is taken for a token or key.
+const LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+/// What npm bitpay-rest sends where it has no token: the name of the facade, which is none.
+const FACADES: [&str; 8] =
+    ["public", "user", "merchant", "pos", "payroll", "payout", "onboarding", "settlement"];
 
 /// What a stranger showed. A signature was good, else it is none of these.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,9 +56,7 @@ impl std::fmt::Debug for Stranger {
 impl Stranger {
     fn kind(&self) -> CredentialKind {
         match self {
-            Self::Signed { token: Some(token), .. } if plausible(token, TOKEN_LENGTH) => {
-                CredentialKind::Token
-            }
+            Self::Signed { token: Some(token), .. } if plausible(token) => CredentialKind::Token,
             Self::Signed { .. } => CredentialKind::SigningKey,
             Self::PosToken(_) => CredentialKind::PosToken,
             Self::V1Key(_) => CredentialKind::V1Key,
@@ -73,7 +72,7 @@ impl Stranger {
 
     fn text(&self) -> Option<&str> {
         match self {
-            Self::Signed { token, .. } => token.as_deref().filter(|token| plausible(token, TOKEN_LENGTH)),
+            Self::Signed { token, .. } => token.as_deref().filter(|token| plausible(token)),
             Self::PosToken(text) | Self::V1Key(text) => Some(text),
         }
     }
@@ -88,8 +87,7 @@ impl Stranger {
     fn is_worth_keeping(&self) -> bool {
         match self {
             Self::Signed { .. } => true,
-            Self::PosToken(token) => plausible(token, TOKEN_LENGTH),
-            Self::V1Key(key) => plausible(key, KEY_LENGTH),
+            Self::PosToken(text) | Self::V1Key(text) => plausible(text),
         }
     }
 
@@ -104,8 +102,10 @@ impl Stranger {
     }
 }
 
-fn plausible(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {
-    length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+fn plausible(text: &str) -> bool {
+    LENGTH.contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !FACADES.iter().any(|facade| facade.eq_ignore_ascii_case(text))
 }
 
 /// Where and how a stranger came.

@@ -47,8 +47,11 @@ pub struct RequestRecord {
     pub method: String,
     /// The name of the endpoint; stands for the path, which may hold secrets.
     pub endpoint: &'static str,
-    /// Which generation of BitPay's API: `v1`, `signed`, `pos`, `bare`, or empty.
+    /// How the shop proved itself: `signed`, `pos_token`, `v1_key`, `bare`, or empty.
     pub dialect: &'static str,
+    /// In which of its eras BitPay's API the shop is answered: `v1`, `2014`, `2018`, `2019`, `2021`, `every`,
+    /// or empty.
+    pub era: &'static str,
     /// A short hash of the credential.
     pub credential: Option<String>,
     /// The store.
@@ -86,6 +89,7 @@ impl RequestRecord {
             method: String::new(),
             endpoint: "unknown",
             dialect: "",
+            era: "",
             credential: None,
             store: None,
             agent: None,
@@ -116,6 +120,7 @@ impl RequestRecord {
                     method = self.method,
                     endpoint = self.endpoint,
                     dialect = self.dialect,
+                    era = self.era,
                     credential = self.credential,
                     store = self.store,
                     agent = self.agent,

@@ -12,7 +12,7 @@ use http::HeaderMap;
 
 use crate::adoption::{Sight, Stranger, Strangers};
 use crate::bitid::ReceivedUrl;
-use crate::contract::{Endpoint, ErrorCode, Proof};
+use crate::contract::{Endpoint, Era, ErrorCode, Proof};
 use crate::directory::{Directory, Entry};
 use crate::json::Value;
 use crate::ledger::{Facade, Overrides, Store};
@@ -143,6 +143,12 @@ impl Caller {
             Self::Key(_) => Dialect::Signed,
             Self::Visitor(_) | Self::Nobody(_) => Dialect::Bare,
         }
+    }
+
+    /// The era that the operator fixed for the credential.
+    #[must_use]
+    pub fn fixed_era(&self) -> Option<Era> {
+        if let Self::Shop(shop) = self { shop.overrides.era } else { None }
     }
 }
 
@@ -297,6 +303,22 @@ fn missing(presented: &Presented<'_>) -> AuthenticateError {
         AuthenticateError::ApiKeyUnknown
     } else {
         AuthenticateError::CredentialMissing
+    }
+}
+
+/// How the request means to prove itself; for the log, where it is refused.
+#[must_use]
+pub fn claimed(presented: &Presented<'_>) -> Dialect {
+    if presented.endpoint.takes(Proof::Public) {
+        Dialect::Bare
+    } else if signature::claim(presented.headers).is_some() {
+        Dialect::Signed
+    } else if token::of(presented).is_some() {
+        Dialect::PosToken
+    } else if api_key::of(presented.headers).is_some() {
+        Dialect::V1Key
+    } else {
+        Dialect::Bare
     }
 }
 
