@@ -18,11 +18,11 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::notify::{Notifier, NotifierParts, intake};
 use crate::pairing::PairingDesk;
+use crate::rates::{RateCache, RateSource};
 use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::create::{Creates, CreatesParts};
 use crate::walk::forward::Servers;
-use crate::walk::observe::Told;
 use crate::walk::upstream::Upstream;
 use crate::walk::{Arrival, Limits, Walk};
 
@@ -210,9 +210,11 @@ fn walk(
         secrets,
         upstream,
         creates,
+        rates: RateCache::default(),
+        rate_source: RateSource::new(config.rates.clone()),
         metrics,
         strangers,
-        told: Told::default(),
+        told: Arc::default(),
         nudges,
         clock: now_ms,
         random,

@@ -93,6 +93,12 @@ impl Directory {
         self.find(|snapshot| snapshot.stores.get(id).cloned(), async { Ok(true) }).await
     }
 
+    /// Every store of the picture, for those who look for one by its name.
+    #[must_use]
+    pub fn stores(&self) -> Vec<Arc<Store>> {
+        self.snapshot.load().stores.values().cloned().collect()
+    }
+
     /// Reads the ledger again, for example after a pairing.
     ///
     /// # Errors

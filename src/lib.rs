@@ -21,6 +21,7 @@ pub mod lifecycle;
 pub mod notify;
 pub mod pairing;
 pub mod presented;
+pub mod rates;
 pub mod sandbox;
 pub mod secrets;
 pub mod telemetry;

@@ -9,7 +9,9 @@ pub mod cors;
 pub mod create;
 pub mod deadline;
 pub mod facts;
+pub mod filter;
 pub mod forward;
+pub mod listing;
 pub mod observe;
 pub mod order;
 pub mod present;
@@ -37,7 +39,7 @@ use self::deadline::Deadline;
 use self::facts::Facts;
 use self::observe::Told;
 use self::refusal::Refusal;
-use self::upstream::Upstream;
+use self::upstream::{Upstream, UpstreamError};
 use crate::adoption::Strangers;
 use crate::contract::{Endpoint, Generation};
 use crate::directory::Directory;
@@ -45,6 +47,7 @@ use crate::json::Value;
 use crate::ledger::{InvoiceRow, Ledger};
 use crate::pairing::PairingDesk;
 use crate::presented::Status;
+use crate::rates::{RateCache, RateSource};
 use crate::secrets::MasterSecret;
 use crate::telemetry::{LoggedBody, Metrics, RequestRecord};
 
@@ -64,10 +67,14 @@ pub struct Walk {
     pub pairing: PairingDesk,
     /// Who may be adopted.
     pub strangers: Arc<Strangers>,
+    /// Rates of the last minute.
+    pub rates: RateCache<UpstreamError>,
+    /// Whose rates a request without a store gets.
+    pub rate_source: RateSource,
     /// Counters.
     pub metrics: Metrics,
     /// Divergences that had their event.
-    pub told: Told,
+    pub told: Arc<Told>,
     /// Takes the row ids of invoices that BTCPay has moved on, as a read saw.
     pub nudges: mpsc::Sender<String>,
     /// Milliseconds since 1970.

@@ -24,7 +24,7 @@ fn every_call_of_bitpay_has_a_row() {
         assert_ne!(row.serve.is_some(), row.refuse.is_some(), "{} {}", row.method, row.path);
     }
     let serving: HashSet<_> = endpoints::rows().iter().filter_map(|row| row.serve).collect();
-    assert_eq!(serving.len(), 6);
+    assert_eq!(serving.len(), 12);
 }
 
 #[test]
@@ -75,17 +75,17 @@ fn the_served_calls() {
 #[test]
 fn spellings_that_clients_send() {
     for (path, label) in [
-        ("/invoices/?token=x", "refused_v2"),
-        ("/rates/", "refused_v2"),
-        ("/rates/BTC/USD", "refused_v2"),
-        ("/currencies/", "refused_v2"),
-        ("/supportedwallets", "refused_v2"),
-        ("/supportedWallets/", "refused_v2"),
-        ("//BTC", "refused_v2"),
+        ("/invoices/?token=x", "list_invoices"),
+        ("/rates/", "rates"),
+        ("/rates/BTC/USD", "rates"),
+        ("/currencies/", "currencies"),
+        ("/supportedwallets", "supported_wallets"),
+        ("/supportedWallets/", "supported_wallets"),
+        ("//BTC", "rates"),
         ("/api/invoice/K8D2gBq3uNQyRfP1tNQv3w", "v1_read_invoice"),
-        ("/api/rates", "refused_v1"),
-        ("/invoice?id=K8D2gBq3uNQyRfP1tNQv3w&view=modal", "refused_page"),
-        ("/i/K8D2gBq3uNQyRfP1tNQv3w", "refused_page"),
+        ("/api/rates", "rates"),
+        ("/invoice?id=K8D2gBq3uNQyRfP1tNQv3w&view=modal", "checkout_page"),
+        ("/i/K8D2gBq3uNQyRfP1tNQv3w", "checkout_page"),
         ("/dashboard/merchant/api-tokens", "refused_page"),
         ("/bitpay.js", "refused_page"),
         ("/BTC", "unknown"),
@@ -99,6 +99,20 @@ fn spellings_that_clients_send() {
         assert_eq!(find("GET", path).label(), label, "{path}");
     }
     assert_eq!(find("POST", "/api/invoice/").label(), "v1_create_invoice");
+}
+
+#[test]
+fn a_guid_is_any_text_and_rates_keep_what_was_asked() {
+    let params = |path: &str| match find("GET", path) {
+        Found::Served(_, params) => params,
+        other => panic!("{path} is {}", other.label()),
+    };
+    assert_eq!(params("/invoices/guid/payment%231234%2f%C3%A9").guid.as_deref(), Some("payment#1234/é"));
+    for bad in ["%00", "%0a", "%ff", "%e", &"a".repeat(257)] {
+        assert_eq!(find("GET", &format!("/invoices/guid/{bad}")).label(), "unknown", "{bad}");
+    }
+    let pair = params("/api/rates/btc/INR");
+    assert_eq!((pair.base.as_deref(), pair.currency.as_deref()), (Some("btc"), Some("INR")));
 }
 
 #[test]

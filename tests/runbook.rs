@@ -25,11 +25,10 @@ const SOON_COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// Error codes with a heading before payferry has them; see [`SOON_COMMANDS`].
-const SOON_CODES: &[&str] =
-    &["parameter_invalid", "rate_unknown", "rates_store_missing", "rates_unavailable"];
+const SOON_CODES: &[&str] = &[];
 
 /// The same for warnings.
-const SOON_EVENTS: &[&str] = &["list_broke_off"];
+const SOON_EVENTS: &[&str] = &[];
 
 /// A program that a First line may begin with.
 const PROGRAMS: &[&str] = &["payferry", "curl", "journalctl", "systemctl", "df", "ls", "getent"];

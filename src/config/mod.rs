@@ -13,6 +13,7 @@ mod limits;
 mod load;
 mod log;
 mod notify;
+mod rates;
 mod secrets;
 mod shop;
 
@@ -29,6 +30,7 @@ pub use ledger::LedgerSection;
 pub use limits::LimitsSection;
 pub use log::{LogFormat, LogSection};
 pub use notify::NotifySection;
+pub use rates::{RatesHost, RatesSection};
 pub use secrets::SecretsSection;
 pub use shop::{ShopCertificate, ShopSection};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// Notifications from BTCPay and to shops.
     pub notify: NotifySection,
+    /// Whose rates a request without a store gets.
+    pub rates: RatesSection,
     /// What is logged, and how.
     pub log: LogSection,
 }
@@ -91,6 +95,7 @@ impl Config {
         self.ledger.validate()?;
         self.limits.validate()?;
         self.notify.validate()?;
+        self.rates.validate()?;
         for (name, server) in &self.btcpay {
             server.validate(name)?;
         }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 /// Longest id in a path. BitPay's and BTCPay's have 22 characters, a guid 36.
 const LONGEST_ID: usize = 64;
+/// Longest guid in a path, in bytes.
+const LONGEST_GUID: usize = 256;
 /// Longest path looked at; the longest known one has 66 characters.
 const LONGEST_PATH: usize = 512;
 
@@ -25,6 +27,18 @@ pub enum Endpoint {
     V1CreateInvoice,
     /// `GET /api/invoice/:id`.
     V1ReadInvoice,
+    /// `GET /invoices`.
+    ListInvoices,
+    /// `GET /invoices/guid/:guid`.
+    ReadByGuid,
+    /// `GET /rates` and everything below it.
+    Rates,
+    /// `GET /currencies`.
+    Currencies,
+    /// `GET /supportedWallets`.
+    SupportedWallets,
+    /// `/invoice?id=` and `/i/:id`: a buyer's browser on its way to the payment page.
+    CheckoutPage,
 }
 
 impl Endpoint {
@@ -38,6 +52,12 @@ impl Endpoint {
             Self::ReadInvoice => "read_invoice",
             Self::V1CreateInvoice => "v1_create_invoice",
             Self::V1ReadInvoice => "v1_read_invoice",
+            Self::ListInvoices => "list_invoices",
+            Self::ReadByGuid => "read_invoice_by_guid",
+            Self::Rates => "rates",
+            Self::Currencies => "currencies",
+            Self::SupportedWallets => "supported_wallets",
+            Self::CheckoutPage => "checkout_page",
         }
     }
 }
@@ -105,7 +125,7 @@ pub struct Row {
 /// What a method and path mean.
 #[derive(Debug)]
 pub enum Found {
-    /// payferry answers; with the id of the path, where it has one.
+    /// payferry answers; with what the path carried.
     Served(Endpoint, Params),
     /// BitPay has it, payferry does not.
     Refused(&'static Row),
@@ -137,6 +157,12 @@ impl Found {
 pub struct Params {
     /// The id, percent-decoded: at most 64 of `A-Z a-z 0-9 - _`.
     pub id: Option<String>,
+    /// The shop's own name for an invoice, percent-decoded: at most 256 bytes of text.
+    pub guid: Option<String>,
+    /// Currency of which rates are asked, as sent.
+    pub base: Option<String>,
+    /// Currency in which a rate is asked, as sent.
+    pub currency: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -221,10 +247,7 @@ fn fits(pattern: &str, segments: &[String]) -> Option<Params> {
         }
         let segment = given.next()?;
         if let Some(name) = expected.strip_prefix(':') {
-            let id = id(segment)?;
-            if name == "id" {
-                params.id = Some(id);
-            }
+            params.take(name, segment)?;
         } else if !segment.eq_ignore_ascii_case(expected) {
             return None;
         }
@@ -232,20 +255,42 @@ fn fits(pattern: &str, segments: &[String]) -> Option<Params> {
     given.next().is_none().then_some(params)
 }
 
-/// An id after percent-decoding, where it is one that could have been handed out.
-fn id(segment: &str) -> Option<String> {
-    let mut text = String::with_capacity(segment.len());
-    let mut bytes = segment.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte =
-            if byte == b'%' { hex_digit(bytes.next()?)? * 16 + hex_digit(bytes.next()?)? } else { byte };
-        let good = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if !good || text.len() >= LONGEST_ID {
+impl Params {
+    /// Takes a segment under its name in the pattern; None where it can be nobody's.
+    fn take(&mut self, name: &str, segment: &str) -> Option<()> {
+        let text = decoded(segment)?;
+        if name == "guid" {
+            // BitPay's own documentation has guids such as `payment#1234`.
+            let good = text.len() <= LONGEST_GUID && !text.chars().any(char::is_control);
+            self.guid = Some(text).filter(|_| good);
+            return self.guid.as_ref().map(drop);
+        }
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if text.len() > LONGEST_ID || !text.bytes().all(good) {
             return None;
         }
-        text.push(char::from(byte));
+        match name {
+            "id" => self.id = Some(text),
+            "base" => self.base = Some(text),
+            "currency" => self.currency = Some(text),
+            _ => {}
+        }
+        Some(())
     }
-    Some(text)
+}
+
+/// A segment after percent-decoding, where it is text then.
+fn decoded(segment: &str) -> Option<String> {
+    let mut text = Vec::with_capacity(segment.len());
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        text.push(if byte == b'%' {
+            hex_digit(bytes.next()?)? * 16 + hex_digit(bytes.next()?)?
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(text).ok()
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

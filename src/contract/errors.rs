@@ -131,6 +131,14 @@ error_codes! {
     UpstreamBackendDown = "upstream_backend_down",
     /// No rate or payment method for this currency.
     CurrencyUnavailable = "currency_unavailable",
+    /// A query that cannot be meant; the detail names the parameter.
+    ParameterInvalid = "parameter_invalid",
+    /// A currency that BitPay has no rates of, or in.
+    RateUnknown = "rate_unknown",
+    /// BTCPay answered without a single rate.
+    RatesUnavailable = "rates_unavailable",
+    /// Nobody said whose rates a request without credential gets.
+    RatesStoreMissing = "rates_store_missing",
     /// Below the dust limit.
     PriceTooSmall = "price_too_small",
     /// Another 400 of BTCPay's for a create.

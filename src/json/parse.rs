@@ -1,8 +1,9 @@
 //! From bytes to a tree, by json-event-parser's events.
 
-use json_event_parser::{JsonEvent, SliceJsonParser};
+use json_event_parser::{JsonEvent, JsonSyntaxError, SliceJsonParser};
 
-use super::{Number, Object, Value};
+use super::Value;
+use super::build::Builder;
 
 /// Deepest nesting that is read (the limit towards shops).
 pub const DEEPEST: usize = 64;
@@ -26,9 +27,11 @@ pub enum JsonError {
     Empty,
 }
 
-enum Open {
-    Array(Vec<Value>),
-    Object(Object, Option<String>),
+impl From<JsonSyntaxError> for JsonError {
+    fn from(error: JsonSyntaxError) -> Self {
+        let place = error.location().start;
+        Self::Syntax { line: place.line + 1, column: place.column + 1 }
+    }
 }
 
 /// Reads one JSON document; nothing but blanks may follow it. A byte order mark in front is skipped.
@@ -40,51 +43,12 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
         return Err(JsonError::Empty);
     }
     let mut parser = SliceJsonParser::new(bytes);
-    let mut open: Vec<Open> = Vec::new();
+    let mut builder = Builder::default();
     let mut done: Option<Value> = None;
     loop {
-        let event = parser.parse_next().map_err(|error| {
-            let place = error.location().start;
-            JsonError::Syntax { line: place.line + 1, column: place.column + 1 }
-        })?;
-        let value = match event {
+        match parser.parse_next()? {
             JsonEvent::Eof => return done.ok_or(JsonError::Empty),
-            JsonEvent::StartArray => {
-                push(&mut open, Open::Array(Vec::new()))?;
-                continue;
-            }
-            JsonEvent::StartObject => {
-                push(&mut open, Open::Object(Object::new(), None))?;
-                continue;
-            }
-            JsonEvent::ObjectKey(key) => {
-                if let Some(Open::Object(_, name)) = open.last_mut() {
-                    *name = Some(key.into_owned());
-                }
-                continue;
-            }
-            JsonEvent::EndArray | JsonEvent::EndObject => match open.pop() {
-                Some(Open::Array(items)) => Value::Array(items),
-                Some(Open::Object(object, _)) => Value::Object(object),
-                None => return Err(JsonError::Empty),
-            },
-            JsonEvent::String(text) => Value::String(text.into_owned()),
-            JsonEvent::Number(text) => Value::Number(Number::from_grammar(text.into_owned())),
-            JsonEvent::Boolean(value) => Value::Bool(value),
-            JsonEvent::Null => Value::Null,
-        };
-        match open.last_mut() {
-            Some(Open::Array(items)) => items.push(value),
-            Some(Open::Object(object, name)) => object.push(name.take().unwrap_or_default(), value),
-            None => done = Some(value),
+            event => done = builder.take(event)?.or(done),
         }
     }
-}
-
-fn push(open: &mut Vec<Open>, level: Open) -> Result<(), JsonError> {
-    if open.len() >= DEEPEST {
-        return Err(JsonError::TooDeep);
-    }
-    open.push(level);
-    Ok(())
 }

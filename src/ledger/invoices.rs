@@ -110,7 +110,7 @@ pub enum Reservation {
     Existing(InvoiceRow),
 }
 
-const COLUMNS: &str = "SELECT row_id, store_id, notification_id, state, invoice_id, words_sealed, answer_sealed, sent_by, relayed, \
+pub(super) const COLUMNS: &str = "SELECT row_id, store_id, notification_id, state, invoice_id, words_sealed, answer_sealed, sent_by, relayed, \
      presented_status, presented_exception, presented_since, unpaid_since, alarms FROM invoices";
 
 pub(super) fn invoice(row: &SqliteRow) -> Result<InvoiceRow, LedgerError> {

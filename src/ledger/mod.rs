@@ -7,6 +7,7 @@
 mod backup;
 mod credentials;
 mod invoice_record;
+mod invoice_search;
 mod invoices;
 mod notifications;
 mod notify;

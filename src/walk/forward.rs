@@ -1,5 +1,7 @@
 //! Carries a request to BTCPay Server over a pooled connection and brings the whole answer back.
 
+mod stream;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 
+pub use self::stream::UpstreamStream;
 use super::to_btcpay::{PublicAddress, UpstreamRequest};
 use crate::config::BtcpayServer;
 use crate::contract::ErrorCode;
@@ -56,6 +59,10 @@ impl ForwardError {
             Self::Cut | Self::TooLong => ErrorCode::UpstreamCut,
             Self::NotWritable => ErrorCode::InternalError,
         }
+    }
+
+    fn of_client(error: hyper_util::client::legacy::Error) -> Self {
+        if error.is_connect() { Self::Unreachable } else { Self::Cut }
     }
 
     /// Whether it is certain that BTCPay saw nothing of the request.
@@ -151,9 +158,7 @@ impl Server {
         let creates = request.method == http::Method::POST;
         let request = self.write(request)?;
         let exchange = async {
-            let answer = self.client.request(request).await.map_err(|error| {
-                if error.is_connect() { ForwardError::Unreachable } else { ForwardError::Cut }
-            })?;
+            let answer = self.client.request(request).await.map_err(ForwardError::of_client)?;
             if creates {
                 Failpoint::HeadReceived.reach();
             }
@@ -161,10 +166,9 @@ impl Server {
             let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() { ForwardError::TooLong } else { ForwardError::Cut }
             })?;
-            let content_type = head.headers.get(http::header::CONTENT_TYPE);
             Ok(UpstreamAnswer {
                 status: head.status.as_u16(),
-                content_type: content_type.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned(),
+                content_type: content_type(&head),
                 body: body.to_bytes(),
             })
         };
@@ -190,6 +194,11 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("address", &self.address).field("base", &self.base).finish()
     }
+}
+
+fn content_type(head: &http::response::Parts) -> String {
+    let value = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
 
 /// What signatures and Host carry.

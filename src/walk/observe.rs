@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::create::Made;
 use super::to_btcpay::LeftOut;
-use crate::divergence::{self, BtcpayCall, Divergence, Kind, Shape};
+use crate::divergence::{self, BtcpayCall, Divergence, Kind, ListInspection, Shape};
 use crate::json::Value;
 use crate::telemetry::Metrics;
 
@@ -51,6 +51,11 @@ pub fn observe_create(made: &Made, witness: &Witness<'_>) -> u32 {
 /// Reports the divergences of a read; returns how many.
 pub fn observe_read(answer: &Value, witness: &Witness<'_>) -> u32 {
     report(BtcpayCall::ReadInvoice, &divergence::inspect(BtcpayCall::ReadInvoice, answer), witness)
+}
+
+/// Reports the divergences of a list, once it is over; returns how many.
+pub fn observe_list(seen: ListInspection, witness: &Witness<'_>) -> u32 {
+    report(BtcpayCall::ListInvoices, &seen.end(), witness)
 }
 
 /// A member of a request that did not go upstream as it came.

@@ -5,12 +5,15 @@ use super::collect::CollectError;
 use super::create::CreateError;
 use super::deadline::Passed;
 use super::facts::FactsError;
+use super::filter::FilterError;
+use super::listing::ListingError;
 use super::order::OrderError;
 use super::resolve::ResolveError;
 use super::route::RouteError;
 use super::upstream::UpstreamError;
 use crate::contract::{ErrorCode, Generation};
 use crate::pairing::PairingError;
+use crate::rates::SourceError;
 
 /// Why a request is refused.
 #[derive(Debug, Clone)]
@@ -36,6 +39,12 @@ impl Refusal {
     #[must_use]
     pub fn for_generation(self, generation: Generation) -> Self {
         Self { generation, ..self }
+    }
+}
+
+impl From<FilterError> for Refusal {
+    fn from(error: FilterError) -> Self {
+        Self { detail: Some(error.parameter.to_owned()), ..Self::new(error.code(), error.to_string()) }
     }
 }
 
@@ -69,5 +78,7 @@ refusal_from!(
     OrderError,
     CreateError,
     UpstreamError,
-    PairingError
+    PairingError,
+    SourceError,
+    ListingError
 );

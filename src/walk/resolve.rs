@@ -90,6 +90,29 @@ fn of_key(entries: &[Entry], row: Option<&InvoiceRow>) -> Result<Shop, ResolveEr
     own.map(|entry| Shop::of(entry, Dialect::Signed)).ok_or(ResolveError::NotFound)
 }
 
+/// Resolves a read by the shop's own name for an invoice: the newest of that name, and its id at BTCPay.
+///
+/// A merchant token opens all of its store's. A POS token stands in public HTML: it opens what was made
+/// with it, and shows no buyer.
+///
+/// # Errors
+/// [`ResolveError`].
+pub async fn by_guid(
+    shop: &Shop,
+    guid: &str,
+    ledger: &Ledger,
+) -> Result<(Destination, String), ResolveError> {
+    let (credential, audience) = match shop.facade {
+        Facade::Merchant => (None, Audience::Merchant),
+        Facade::Pos => (Some(shop.credential_id.as_str()), Audience::Public),
+    };
+    let row = ledger.find_invoice_by_guid(&shop.store.id, credential, guid).await?;
+    let row = row.ok_or(ResolveError::NotFound)?;
+    let id = row.invoice_id.clone().ok_or(ResolveError::NotFound)?;
+    let (store, era) = (Arc::clone(&shop.store), shop.overrides.era);
+    Ok((Destination { store, row: Some(row), audience, era }, id))
+}
+
 /// What a facade may see.
 #[must_use]
 pub fn audience(facade: Facade) -> Audience {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::contract::endpoints::{self, Row};
+use crate::contract::endpoints::{self, Params, Row};
 use crate::contract::{Endpoint, ErrorCode, Found};
 
 /// Why a request is no call that payferry carries out.
@@ -36,8 +36,16 @@ impl RouteError {
 pub struct Route {
     /// Which call.
     pub endpoint: Endpoint,
+    /// What its path carried.
+    pub params: Params,
+}
+
+impl Route {
     /// The id in its path; empty where the path has none.
-    pub id: String,
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.params.id.as_deref().unwrap_or_default()
+    }
 }
 
 /// What a request is, and its name in the log and in metrics.
@@ -55,7 +63,7 @@ pub fn route(method: &Method, path: &str) -> Routed {
     let found = endpoints::find(method.as_str(), path);
     let label = found.label();
     let route = match found {
-        Found::Served(endpoint, params) => Ok(Route { endpoint, id: params.id.unwrap_or_default() }),
+        Found::Served(endpoint, params) => Ok(Route { endpoint, params }),
         Found::Refused(row) => Err(RouteError::NotOffered(row)),
         Found::MethodNotAllowed => Err(RouteError::OtherMethod),
         Found::Unknown => Err(RouteError::Unknown),

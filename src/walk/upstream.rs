@@ -1,11 +1,14 @@
 //! The calls that payferry makes at BTCPay, each for one store and signed with that store's key.
 
+mod lists;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
 
+pub use self::lists::{InvoiceList, ListQuery};
 use super::forward::{ForwardError, Server, Servers, UpstreamAnswer};
 use super::to_btcpay::{self, StoreAuth, UpstreamRequest};
 use super::understand::{Misunderstood, understand};
@@ -145,6 +148,21 @@ impl Upstream {
         Ok(understand(&self.call(store, Method::GET, "/tokens", None, within).await?)?)
     }
 
+    /// `GET /rates?currencyPairs=…`: one bitcoin in each of these currencies (rates/pairs-*).
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn rates(
+        &self,
+        store: &Store,
+        currencies: impl Iterator<Item = &str>,
+        within: Duration,
+    ) -> Result<Value, UpstreamError> {
+        let pairs: Vec<_> = currencies.map(|currency| format!("BTC_{currency}")).collect();
+        let target = format!("/rates?currencyPairs={}", pairs.join(","));
+        Ok(understand(&self.call(store, Method::GET, &target, None, within).await?)?)
+    }
+
     /// `POST /tokens` for the key that the store has (or will have, once it is paired).
     ///
     /// # Errors
@@ -177,6 +195,15 @@ impl Upstream {
         let address = &self.servers.get(&store.server)?.address;
         let to_btcpay::PublicAddress { scheme, authority, path } = address;
         Ok(format!("{scheme}://{authority}{path}/api-access-request?pairingCode={code}"))
+    }
+
+    /// The page on which an invoice is paid.
+    ///
+    /// # Errors
+    /// [`ForwardError::ServerUnknown`].
+    pub fn checkout_link(&self, store: &Store, invoice_id: &str) -> Result<String, ForwardError> {
+        let to_btcpay::PublicAddress { scheme, authority, path } = &self.servers.get(&store.server)?.address;
+        Ok(format!("{scheme}://{authority}{path}/invoice?id={invoice_id}"))
     }
 
     async fn call(

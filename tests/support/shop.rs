@@ -27,6 +27,7 @@ pub struct Answer {
     pub reason: String,
     pub content_type: String,
     pub allow_origin: String,
+    pub location: String,
     pub text: String,
 }
 
@@ -211,8 +212,10 @@ async fn read(answer: http::Response<hyper::body::Incoming>) -> Answer {
     };
     let (status, reason) = (answer.status().as_u16(), header("x-payferry-reason"));
     let (content_type, allow_origin) = (header("content-type"), header("access-control-allow-origin"));
+    let location = header("location");
     let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-    Answer { status, reason, content_type, allow_origin, text: String::from_utf8(body.to_vec()).unwrap() }
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    Answer { status, reason, content_type, allow_origin, location, text }
 }
 
 /// A member of the only element of a pairing answer.

@@ -1,9 +1,15 @@
 //! The calls of BitPay's API, one file each: which steps they take, in which order.
 
+mod checkout_page;
 mod create_invoice;
 mod create_token;
+mod currencies;
+mod list_invoices;
 mod list_tokens;
+mod rates;
+mod read_by_guid;
 mod read_invoice;
+mod wallets;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -65,6 +71,15 @@ impl Collected {
         }
     }
 
+    /// The first parameter of that name in the query, decoded, where it is not empty; clients spell `storeID`
+    /// and `storeId`, so letter case does not matter.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let query = self.target.split_once('?')?.1;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let value = pairs.find(|(key, _)| key.eq_ignore_ascii_case(name))?.1;
+        Some(value.into_owned()).filter(|value| !value.is_empty())
+    }
+
     /// The era of BitPay's API that the shop was written for.
     pub(super) fn era(&self, fixed: Option<Era>) -> Era {
         let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
@@ -93,9 +108,23 @@ impl Call<'_> {
             (Endpoint::ReadInvoice | Endpoint::V1ReadInvoice, caller) => {
                 read_invoice::read_invoice(&mut self, &caller).await
             }
-            (Endpoint::ListTokens | Endpoint::CreateInvoice | Endpoint::V1CreateInvoice, _) => {
-                Err(AuthenticateError::CredentialMissing.into())
+            (Endpoint::ListInvoices, Caller::Shop(shop)) => {
+                list_invoices::list_invoices(&mut self, &shop).await
             }
+            (Endpoint::ReadByGuid, Caller::Shop(shop)) => read_by_guid::read_by_guid(&mut self, &shop).await,
+            (Endpoint::Rates, Caller::Visitor(store)) => rates::rates(&mut self, store).await,
+            (Endpoint::Currencies, _) => Ok(currencies::list(&self).into()),
+            (Endpoint::SupportedWallets, _) => Ok(wallets::list().into()),
+            (Endpoint::CheckoutPage, _) => checkout_page::checkout_page(&mut self).await,
+            (
+                Endpoint::ListTokens
+                | Endpoint::CreateInvoice
+                | Endpoint::V1CreateInvoice
+                | Endpoint::ListInvoices
+                | Endpoint::ReadByGuid
+                | Endpoint::Rates,
+                _,
+            ) => Err(AuthenticateError::CredentialMissing.into()),
         }
     }
 

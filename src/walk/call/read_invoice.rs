@@ -9,14 +9,19 @@ use crate::walk::observe;
 use crate::walk::present::present;
 use crate::walk::refusal::Refusal;
 use crate::walk::render::{self, Invoice};
-use crate::walk::resolve::{ResolveError, resolve};
+use crate::walk::resolve::{Destination, ResolveError, resolve};
 
 pub(super) async fn read_invoice(call: &mut Call<'_>, caller: &Caller) -> Result<Reply, Refusal> {
-    let (walk, id) = (call.walk, &call.route.id);
-    call.record.invoice = Some(id.clone());
+    let (walk, id) = (call.walk, call.route.id());
+    call.record.invoice = Some(id.to_owned());
     let found = call.deadline.bound(resolve(caller, id, &walk.ledger, &walk.directory)).await?;
     let found = found.map_err(|error| refusal(call, caller, error))?;
-    let store = &found.store;
+    show(call, &found, id).await
+}
+
+/// Reads the invoice at BTCPay and writes it for whoever may see it.
+pub(super) async fn show(call: &mut Call<'_>, found: &Destination, id: &str) -> Result<Reply, Refusal> {
+    let (walk, store) = (call.walk, &found.store);
     call.record.store = Some(store.name.clone());
     let asked_at = call.now_ms();
     let answer = walk.upstream.read_invoice(store, id, call.deadline.left()).await;
