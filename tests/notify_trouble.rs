@@ -6,15 +6,19 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use payferry::app::{self, Rooms};
 use payferry::config::Config;
+use payferry::contract::Era;
 use payferry::delivery::Deliveries;
 use payferry::directory::Directory;
 use payferry::json::{self, Value};
-use payferry::notify::{Notifier, NotifierParts};
+use payferry::ledger::{Ledger, NewInvoice, NewNotification, Told};
+use payferry::notify::{Notifier, NotifierParts, body_context};
+use payferry::presented::{Presented, Status};
+use payferry::secrets::MasterSecret;
 use payferry::telemetry::Metrics;
 use support::listening::{Listening, Reaction};
 use support::process::free_address;
@@ -214,4 +218,74 @@ async fn fifty_healthy_shops_notice_nothing_of_bad_ones() {
         metrics.contains("payferry_deliveries_total{store=\"main\",result=\"delivered\"} 150"),
         "{metrics}"
     );
+}
+
+/// payferry was away for a day, and BTCPay still is: what was written before goes out, once each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_undelivered_at_the_start_go_out_once_each() {
+    const WAITING: usize = 10_000;
+    const SHOPS: usize = 40;
+    let stage = Stage::without_payferry(
+        &quick("poll_every_seconds = 3600\n").replace("= 700", "= 5000"),
+        "127.0.0.1:0",
+    )
+    .await;
+    let listening = Listening::everywhere().await;
+    let Rooms { ledger, secrets, .. } = Rooms::open(&stage.config()).await.unwrap();
+    let mut writes = tokio::task::JoinSet::new();
+    for number in 0..WAITING {
+        let (ledger, secrets) = (ledger.clone(), Arc::clone(&secrets));
+        let url = format!("http://127.0.1.{}:{}/", number % SHOPS + 1, listening.address.port());
+        writes.spawn(async move { write_waiting(&ledger, &secrets, number, &url).await });
+    }
+    while let Some(written) = writes.join_next().await {
+        written.unwrap();
+    }
+    ledger.close().await;
+    stage.close_btcpay().await;
+    let stage = stage.with_payferry().await;
+    let started = Instant::now();
+    while listening.heard().len() < WAITING {
+        assert!(started.elapsed() < Duration::from_secs(240), "only {} are out", listening.heard().len());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("{WAITING} notifications to {SHOPS} shops in {:?}", started.elapsed());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(listening.heard().len(), WAITING, "once each");
+    let metrics = stage.metrics().await;
+    assert!(metrics.contains(&format!("result=\"delivered\"}} {WAITING}")), "{metrics}");
+}
+
+/// An invoice that is paid, with a notification that no shop has taken yet.
+async fn write_waiting(ledger: &Ledger, secrets: &MasterSecret, number: usize, url: &str) {
+    let (row, now) = (format!("row-{number}"), app::now_ms());
+    let words = format!(r#"{{"notificationURL":"{url}","fullNotifications":true}}"#);
+    let new = NewInvoice {
+        row_id: row.clone(),
+        store_id: "id-of-main".to_owned(),
+        credential_id: None,
+        guid: None,
+        fingerprint: String::new(),
+        words_sealed: secrets.seal(&format!("invoice-words/{row}"), [1; 24], words.as_bytes()),
+        dialect: "signed".to_owned(),
+        host: "bitpay.com".to_owned(),
+        agent: String::new(),
+        era: Era::Every,
+        notification_id: format!("notification-{number}"),
+        created_at: now,
+        sent_by: "before".to_owned(),
+    };
+    ledger.reserve_invoice(new).await.unwrap();
+    ledger.bind_invoice(&row, &format!("invoice-{number}"), Vec::new(), now, now).await.unwrap();
+    let id = format!("waits-{number}");
+    let body = format!(r#"{{"id":"invoice-{number}","status":"paid"}}"#);
+    let notification = NewNotification {
+        body_sealed: secrets.seal(&body_context(&id), [2; 24], body.as_bytes()),
+        id,
+        event: 1003,
+        status: "paid".to_owned(),
+    };
+    let presented = Presented { status: Status::Paid, ..Presented::new(now) };
+    let told = Told { row_id: row, presented, notification: Some(notification), alarm: None, resent: false };
+    ledger.tell(told, now).await.unwrap();
 }

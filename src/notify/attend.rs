@@ -10,8 +10,10 @@ use crate::walk::create::open_words;
 
 /// Most steps and deliveries in one go; an invoice has five or so in its whole life.
 const MOST_TURNS: usize = 16;
-/// How long an invoice sleeps that cannot be looked at, in ms.
+/// How long an invoice sleeps while BTCPay is down, in ms.
 const AFTER_TROUBLE_MS: i64 = 5_000;
+/// The same where only an operator can help.
+const AFTER_DEFECT_MS: i64 = 600_000;
 
 /// Why an invoice cannot be attended to.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +57,18 @@ impl Notifier {
     async fn turns(&self, row_id: &str) -> Result<(), AttendError> {
         for turn in 1.. {
             let Some(invoice) = self.ledger.attended(row_id).await? else { return Ok(()) };
-            let until = match self.turn(&invoice).await? {
-                Turn::Again if turn < MOST_TURNS => continue,
-                Turn::Again => Some((self.clock)() + AFTER_TROUBLE_MS),
-                Turn::Sleep(until) => until,
+            let done = self.turn(&invoice).await;
+            let until = match &done {
+                Ok(Turn::Again) if turn < MOST_TURNS => continue,
+                Ok(Turn::Again) => Some((self.clock)() + AFTER_TROUBLE_MS),
+                Ok(Turn::Sleep(until)) => *until,
+                Err(AttendError::Sealed | AttendError::StoreUnknown) => {
+                    Some((self.clock)() + AFTER_DEFECT_MS)
+                }
+                Err(AttendError::Ledger(_)) => return done.map(drop),
             };
             self.ledger.sleep(row_id, invoice.wakes, until).await?;
-            break;
+            return done.map(drop);
         }
         Ok(())
     }
@@ -149,8 +156,13 @@ impl Notifier {
             return Ok(self.deliver(case, waiting).await?);
         }
         let invoice = case.invoice.row.invoice_id.as_deref();
-        tracing::debug!(invoice, store = case.store.name, %error, "invoice_not_seen");
-        Ok(Turn::Sleep(Some(now_ms + AFTER_TROUBLE_MS)))
+        if error.is_outage() {
+            tracing::debug!(invoice, store = case.store.name, %error, "invoice_not_seen");
+            return Ok(Turn::Sleep(Some(now_ms + AFTER_TROUBLE_MS)));
+        }
+        self.metrics.attend_failed();
+        tracing::warn!(invoice, store = case.store.name, %error, "invoice_not_seen");
+        Ok(Turn::Sleep(Some(now_ms + AFTER_DEFECT_MS)))
     }
 
     /// Due, or further ahead than any retry: then the clock was set back.

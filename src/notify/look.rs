@@ -37,6 +37,34 @@ pub(super) enum LookError {
     Ledger(#[from] LedgerError),
 }
 
+impl LookError {
+    /// Whether it passes by itself, when BTCPay or the ledger is back.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Down | Self::Ledger(_) => true,
+            Self::Upstream(UpstreamError::Forward(error)) => {
+                !matches!(error, ForwardError::ServerUnknown | ForwardError::NotWritable)
+            }
+            Self::Upstream(UpstreamError::Misunderstood(answer)) => {
+                matches!(answer, Misunderstood::Failed(_) | Misunderstood::NotJson)
+            }
+            Self::Upstream(_) | Self::Facts(_) | Self::Status => false,
+        }
+    }
+}
+
+/// BTCPay itself answers no 5xx when it is down (recorded: outages.md); what stands before it does. Another
+/// 5xx is about one invoice and says nothing of the others.
+fn shows_outage(error: &UpstreamError) -> bool {
+    match error {
+        UpstreamError::Forward(error) => {
+            !matches!(error, ForwardError::ServerUnknown | ForwardError::NotWritable)
+        }
+        UpstreamError::Misunderstood(answer) => matches!(answer, Misunderstood::Failed(502..=504)),
+        UpstreamError::Sealed | UpstreamError::NotPaired => false,
+    }
+}
+
 /// One look.
 pub(super) struct Looked {
     pub(super) facts: Facts,
@@ -126,16 +154,11 @@ impl Notifier {
     async fn note(&self, store: &Store, outcome: &Result<(), UpstreamError>) -> Result<(), LedgerError> {
         let now_ms = (self.clock)();
         match outcome {
-            Err(UpstreamError::Forward(ForwardError::ServerUnknown | ForwardError::NotWritable)) => {}
-            Err(
-                UpstreamError::Forward(_)
-                | UpstreamError::Misunderstood(Misunderstood::Failed(_) | Misunderstood::NotJson),
-            ) => {
-                if self.outages.is_down(&store.server, now_ms) {
+            Err(error) => {
+                if shows_outage(error) && self.outages.is_down(&store.server, now_ms) {
                     tracing::warn!(server = store.server, "btcpay_down");
                 }
             }
-            Err(_) => {}
             Ok(()) => {
                 if self.outages.is_up(&store.server) {
                     let invoices = self.ledger.wake_open(&store.server, now_ms).await?;

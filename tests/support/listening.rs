@@ -79,7 +79,16 @@ pub struct Listening {
 impl Listening {
     /// Answers 200 to everything; `shop` reads the invoice back while it is being told, as most plugins do.
     pub async fn new(shop: Option<Shop>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on("127.0.0.1:0", shop).await
+    }
+
+    /// The same at every address of this machine: 127.0.1.1 and 127.0.1.2 are two shops.
+    pub async fn everywhere() -> Self {
+        Self::on("0.0.0.0:0", None).await
+    }
+
+    async fn on(address: &str, shop: Option<Shop>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let listening =
             Self { address, heard: Arc::default(), reactions: Arc::default(), by: Arc::default() };

@@ -68,7 +68,8 @@ impl Stage {
         Self::prepare(None, settings, http).await
     }
 
-    async fn with_payferry(mut self) -> Self {
+    /// payferry starts on what was prepared.
+    pub async fn with_payferry(mut self) -> Self {
         let addresses = app::start(&self.config(), &self.lifecycle).await.unwrap();
         (self.payferry, self.admin) = (addresses.http, Some(addresses.admin));
         self

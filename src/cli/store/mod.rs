@@ -1,9 +1,10 @@
-//! `payferry store add|list|pair|rotate|remove|test`
+//! `payferry store add|list|pair|set|rotate|remove|test`
 
 mod approval;
 pub(super) mod pair;
 pub(super) mod remove;
 mod rotate;
+mod set;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub(super) enum StoreCommand {
     ///
     /// Without options: prints the link on which the owner approves, and waits.
     Pair(pair::PairArgs),
+    /// Choose what confirmed and complete mean to the store's shops, and whom it trusts when it notifies them.
+    Set(set::SetArgs),
     /// Give the store a new key at BTCPay, without a pause for its shops.
     ///
     /// Pairs the new key, switches to it, says where the owner revokes the old one, and waits until
@@ -70,6 +73,7 @@ pub(super) async fn run(config: &Config, command: StoreCommand) -> anyhow::Resul
         }
         StoreCommand::List { json } => list(&rooms.ledger, json).await.map(fine),
         StoreCommand::Pair(args) => pair::run(&rooms, &args).await.map(fine),
+        StoreCommand::Set(args) => set::run(&rooms, &args).await.map(fine),
         StoreCommand::Rotate(args) => rotate::run(config, &rooms, &args).await,
         StoreCommand::Remove(args) => remove::run(&rooms, &args).await.map(fine),
         StoreCommand::Test { name, json } => test(&rooms, &name, Voice::new(json)).await.map(fine),
