@@ -266,6 +266,30 @@ async fn a_server_that_is_gone_or_someone_else_is_said_with_what_to_change() {
     assert_only_wrong(&check(&stage, &[]), &["btcpay.sandbox | 502 with a web page & see the proxy's log"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_of_btcpay_s_notifications_is_walked_as_far_as_it_goes() {
+    let (http, notify) = (free_address(), free_address());
+    let settings = format!("[notify]\nlisten = \"{notify}\"\npublic_url = \"http://{notify}\"");
+    let stage = Stage::without_payferry(&settings, &http.to_string()).await;
+    let idle = check(&stage, &[]).ended_with(0);
+    let warned = with_verdict(&idle, "warn").join("\n");
+    assert!(
+        warned.contains("notify.public_url | no TCP connection") && warned.contains("start payferry"),
+        "{warned}"
+    );
+    let running = Process::serve(&stage.config_file, stage.payferry(), None);
+    let good = with_verdict(&check(&stage, &[]).ended_with(0), "ok").join("\n");
+    for words in ["notify.listen | payferry answers", "notify.public_url | payferry's listener answers"] {
+        assert!(good.contains(words), "{words}: {good}");
+    }
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let shops_side =
+        text.replace(&format!("public_url = \"http://{notify}"), &format!("public_url = \"http://{http}"));
+    std::fs::write(&stage.config_file, shops_side).unwrap();
+    assert_only_wrong(&check(&stage, &[]), &["notify.public_url | not payferry's listener & notify.listen"]);
+    drop(running);
+}
+
 const HTTPS: &str = "certificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"";
 
 /// payferry over TLS, its certificate by `payferry ca`; the address of its TLS listener.

@@ -10,12 +10,14 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
+use self::file::WantedCredential;
 use self::plan::{Action, Change, Had};
 use super::store::{add_to_ledger, find, living, pair, remove};
 use super::voice::Voice;
 use crate::adoption::{NewCredential, Origin, add};
 use crate::app::{Rooms, now_ms, random};
 use crate::config::Config;
+use crate::ledger::Store;
 
 /// What `apply` asks.
 #[derive(Debug, Args)]
@@ -106,16 +108,7 @@ async fn carry_out(rooms: &Rooms, change: Change) -> anyhow::Result<()> {
         }
         Action::AddCredential(wanted) => {
             let store = find(ledger, &name).await?;
-            let origin = Origin { ledger, secrets: &rooms.secrets, now_ms: now_ms(), random };
-            let new = NewCredential {
-                kind: wanted.kind,
-                facade: wanted.facade,
-                sin: wanted.sin,
-                text: Some(wanted.text.to_string()),
-                overrides: wanted.overrides,
-            };
-            add(origin, &store, new).await?;
-            Ok(())
+            bring_along(rooms, &store, wanted).await
         }
         Action::FixCredential { id, overrides } => match ledger.fix_credential(&id, overrides).await? {
             true => Ok(()),
@@ -126,4 +119,18 @@ async fn carry_out(rooms: &Rooms, change: Change) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// A credential that the shop has already.
+async fn bring_along(rooms: &Rooms, store: &Store, wanted: WantedCredential) -> anyhow::Result<()> {
+    let origin = Origin { ledger: &rooms.ledger, secrets: &rooms.secrets, now_ms: now_ms(), random };
+    let new = NewCredential {
+        kind: wanted.kind,
+        facade: wanted.facade,
+        sin: wanted.sin,
+        text: Some(wanted.text.to_string()),
+        overrides: wanted.overrides,
+    };
+    add(origin, store, new).await?;
+    Ok(())
 }

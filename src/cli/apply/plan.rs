@@ -35,6 +35,9 @@ pub(super) enum Action {
     RevokeCredential { id: String },
 }
 
+/// Sign, words, action.
+type Difference = (char, String, Action);
+
 /// What the ledger has.
 pub(super) struct Had {
     pub(super) stores: Vec<Store>,
@@ -50,38 +53,47 @@ pub(super) fn plan(
     let mut changes = Vec::new();
     for (name, wanted) in wanted {
         let store = had.stores.iter().find(|store| store.name == name);
-        let mut change = |sign, words: String, action| {
-            changes.push(Change { sign, store: name.clone(), words, action });
-        };
-        match (wanted, store) {
-            (WantedStore::Removed { .. }, None) => {}
-            (WantedStore::Removed { force }, Some(_)) => {
-                change('-', "the store".to_owned(), Action::RemoveStore { force });
+        let differences = match wanted {
+            WantedStore::Removed { force } => {
+                let gone = || ('-', "the store".to_owned(), Action::RemoveStore { force });
+                store.map(|_| gone()).into_iter().collect()
             }
-            (WantedStore::Kept { server, api_key_file, credentials }, store) => {
-                match store {
-                    None => change('+', format!("the store, at {server}"), Action::AddStore { server }),
-                    Some(store) if store.server != server => {
-                        let words = format!("the store's server: {} -> {server}", store.server);
-                        change('~', words, Action::MoveStore { server });
-                    }
-                    Some(_) => {}
-                }
-                if let Some(file) = api_key_file
-                    && !uses(rooms, store, &file)?
-                {
-                    let words = format!("BTCPay's API key, from {}", file.display());
-                    change('~', words, Action::UseApiKey { file });
-                }
+            WantedStore::Kept { server, api_key_file, credentials } => {
+                let mut differences = of_store(rooms, store, server, api_key_file)?;
                 for wanted in credentials {
-                    if let Some((sign, words, action)) = of_credential(wanted, store, had)? {
-                        change(sign, words, action);
-                    }
+                    differences.extend(of_credential(wanted, store, had)?);
                 }
+                differences
             }
-        }
+        };
+        let change = |(sign, words, action)| Change { sign, store: name.clone(), words, action };
+        changes.extend(differences.into_iter().map(change));
     }
     Ok(changes)
+}
+
+fn of_store(
+    rooms: &Rooms,
+    store: Option<&Store>,
+    server: String,
+    api_key_file: Option<PathBuf>,
+) -> anyhow::Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    match store {
+        None => differences.push(('+', format!("the store, at {server}"), Action::AddStore { server })),
+        Some(store) if store.server != server => {
+            let words = format!("the store's server: {} -> {server}", store.server);
+            differences.push(('~', words, Action::MoveStore { server }));
+        }
+        Some(_) => {}
+    }
+    if let Some(file) = api_key_file
+        && !uses(rooms, store, &file)?
+    {
+        let words = format!("BTCPay's API key, from {}", file.display());
+        differences.push(('~', words, Action::UseApiKey { file }));
+    }
+    Ok(differences)
 }
 
 /// Whether the store uses the API key of the file already.
@@ -93,9 +105,11 @@ fn uses(rooms: &Rooms, store: Option<&Store>, file: &std::path::Path) -> anyhow:
     Ok(kept.is_ok_and(|kept| kept.as_slice() == key.as_bytes()))
 }
 
-type Difference = Option<(char, String, Action)>;
-
-fn of_credential(wanted: WantedCredential, store: Option<&Store>, had: &Had) -> anyhow::Result<Difference> {
+fn of_credential(
+    wanted: WantedCredential,
+    store: Option<&Store>,
+    had: &Had,
+) -> anyhow::Result<Option<Difference>> {
     let is_key = |kind: CredentialKind| kind == CredentialKind::V1Key;
     // The same text may be an API key and a token; those are two credentials.
     let same = |one: &&Credential| {

@@ -30,6 +30,7 @@ pub(super) async fn listeners(config: &Config) -> Vec<Finding> {
         ("shop.http", config.shop.http, false),
         ("shop.https", config.shop.https, true),
         ("admin.listen", Some(config.admin.listen), false),
+        ("notify.listen", config.notify.listen, false),
     ] {
         let Some(address) = address else { continue };
         let tried = format!("connect to {address}");
@@ -66,6 +67,7 @@ async fn ask(address: SocketAddr, tls: bool, target: &str) -> Result<Heard, Wire
 fn who(key: &str, tried: &str, heard: &Heard, shop: &ShopSection) -> Finding {
     let payferry = match key {
         "admin.listen" => heard.status == 200,
+        "notify.listen" => heard.status == 405 && heard.body.is_empty(),
         _ => heard.header("x-payferry-reason").is_some(),
     };
     if !payferry {

@@ -6,6 +6,7 @@ mod finding;
 mod here;
 mod key;
 mod names;
+mod notify;
 mod server;
 mod test_invoice;
 mod trusting;
@@ -33,7 +34,7 @@ use crate::walk::upstream::Upstream;
 const CANNOT_SEE: &[&str] = &[
     "whether the shops' machines find payferry (their hosts file or DNS, firewalls) and trust its CA",
     "whether buyers' browsers reach the checkout links",
-    "whether BTCPay reaches the shops' notification addresses",
+    "whether BTCPay reaches notify.public_url, and payferry the shops' notification addresses",
     "what happens behind BTCPay (node, NBXplorer, wallet, rates); --create tries them once",
 ];
 
@@ -73,6 +74,7 @@ async fn inspect(path: &Path, args: &CheckArgs, report: &mut Report) {
     report.extend(here::listeners(&config).await);
     report.extend(findings);
     report.extend(names::check(&certified).await);
+    report.add(notify::check(&config.notify).await);
     let servers = servers(&config, report).await;
     if let Some(rooms) = rooms {
         stores(args, &rooms, &servers, report).await;
@@ -82,45 +84,54 @@ async fn inspect(path: &Path, args: &CheckArgs, report: &mut Report) {
 
 /// Secret and ledger, each with its own finding.
 async fn open(config: &Config, report: &mut Report) -> Option<Rooms> {
-    let file = &config.secrets.master_secret_file;
+    let secrets = Arc::new(load_secret(&config.secrets.master_secret_file, report)?);
+    let ledger = open_ledger(&config.ledger.path, &secrets, report).await?;
+    // A server that cannot be prepared has its own finding below.
+    let servers = Servers::new(&config.btcpay).unwrap_or_default();
+    let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), Metrics::new()));
+    Some(Rooms { ledger, secrets, upstream })
+}
+
+fn load_secret(file: &Path, report: &mut Report) -> Option<MasterSecret> {
     let tried = format!("read {}", file.display());
-    let secrets = match MasterSecret::load(file) {
-        Ok(secrets) => secrets,
+    match MasterSecret::load(file) {
+        Ok(secrets) => {
+            report.add(Finding::ok("secret", tried, "64 digits that only its owner may read"));
+            Some(secrets)
+        }
         Err(error) => {
             let change =
                 "payferry init makes one; where stores are paired already, put the copy of the old one back";
             report.add(Finding::wrong("secret", tried, error.to_string()).change(change));
-            return None;
+            None
         }
-    };
-    report.add(Finding::ok("secret", tried, "64 digits that only its owner may read"));
-    let path = &config.ledger.path;
+    }
+}
+
+async fn open_ledger(path: &Path, secrets: &MasterSecret, report: &mut Report) -> Option<Ledger> {
     if let Some(missing) = here::ledger_file(path) {
         report.add(missing);
         return None;
     }
     let tried = format!("open {}", path.display());
+    let wrong = |error: String, change: &str| Finding::wrong("ledger", tried.clone(), error).change(change);
     let ledger = match Ledger::open(path).await {
         Ok(ledger) => ledger,
         Err(error) => {
             let change = "make room on the disk, and let payferry's user write the file and its folder";
-            report.add(Finding::wrong("ledger", tried, error.to_string()).change(change));
+            report.add(wrong(error.to_string(), change));
             return None;
         }
     };
-    if let Err(error) = same_secret(&ledger, &secrets).await {
+    if let Err(error) = same_secret(&ledger, secrets).await {
         let change =
             "put the copy of the secret back that belongs to this ledger, or restore both from one backup";
-        report.add(Finding::wrong("ledger", tried, format!("{error:#}")).change(change));
+        report.add(wrong(format!("{error:#}"), change));
         ledger.close().await;
         return None;
     }
     report.add(Finding::ok("ledger", tried, "it opens and its tables are up to date"));
-    // A server that cannot be prepared has its own finding below.
-    let secrets = Arc::new(secrets);
-    let servers = Servers::new(&config.btcpay).unwrap_or_default();
-    let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), Metrics::new()));
-    Some(Rooms { ledger, secrets, upstream })
+    Some(ledger)
 }
 
 async fn servers(config: &Config, report: &mut Report) -> HashMap<String, (Btcpay, Seen)> {
