@@ -178,7 +178,8 @@ async fn notify(
     Ok(())
 }
 
-fn walk(
+/// The walk with everything that it needs; its background work ends with the lifecycle.
+pub(crate) fn walk(
     config: &Config,
     rooms: Rooms,
     directory: Arc<Directory>,

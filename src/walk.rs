@@ -27,12 +27,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use tokio::sync::mpsc;
 
 use self::answer::{Body, Reply};
 use self::authenticate::Register;
-use self::call::{Call, Collected};
+use self::call::Call;
+pub(crate) use self::call::Collected;
 use self::cors::Sharing;
 use self::create::Creates;
 use self::deadline::Deadline;
@@ -182,20 +184,9 @@ impl Walk {
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let host = host(&request);
         let (head, body) = request.into_parts();
         let body = collect::collect(body, self.limits.body_bytes, deadline).await?;
-        let mut collected = Collected {
-            arrival,
-            host,
-            agent: agent(&head.headers),
-            target: head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
-            headers: head.headers,
-            json: None,
-            body,
-        };
-        collected.json = collected.members().ok().map(Value::Object);
-        Ok(collected)
+        Ok(collected(arrival, Request::from_parts(head, body)))
     }
 
     /// A read never changes what the shop is told, but where BTCPay has moved on it asks for a look. Polls
@@ -215,6 +206,23 @@ impl Walk {
         let Limits { answer_within, answer_within_short, .. } = self.limits;
         Deadline::within(if silent { answer_within_short } else { answer_within })
     }
+}
+
+/// A request that is whole, as the steps see it.
+pub(crate) fn collected(arrival: Arrival, request: Request<Bytes>) -> Collected {
+    let host = host(&request);
+    let (head, body) = request.into_parts();
+    let mut collected = Collected {
+        arrival,
+        host,
+        agent: agent(&head.headers),
+        target: head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
+        headers: head.headers,
+        json: None,
+        body,
+    };
+    collected.json = collected.members().ok().map(Value::Object);
+    collected
 }
 
 /// The Host header as sent, or the authority of an absolute target.

@@ -6,6 +6,7 @@ mod check;
 mod credential;
 mod demo;
 mod demo_shop;
+mod explain;
 mod init;
 mod invoice;
 mod ledger;
@@ -69,6 +70,8 @@ enum Command {
     /// Prints the difference and makes it; a second run finds nothing to do. What the file does not name is
     /// left alone. The format: deploy/stores.example.toml.
     Apply(apply::ApplyArgs),
+    /// Tell what payferry makes of one request, and why; nothing is sent or written.
+    Explain(explain::ExplainArgs),
     /// The BTCPay stores that payferry serves.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -103,6 +106,7 @@ impl Cli {
             Command::Ca(args) => ca::run(&args),
             Command::Check(args) => check::run(&self.config, &args).await,
             Command::Apply(args) => apply::run(&load(&self.config)?, &args).await,
+            Command::Explain(args) => explain::run(&load(&self.config)?, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
             Command::Invoice(command) => invoice::run(&load(&self.config)?, command).await,
             Command::Notifications(command) => notifications::run(&load(&self.config)?, command).await,

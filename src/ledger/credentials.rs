@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{Facade, Ledger, LedgerError, sqlite};
 use crate::bitid::Sin;
-use crate::contract::Era;
+use crate::contract::{Era, Form};
 
 /// Declares a closed set of texts once: how each is stored, and how it is read back.
 macro_rules! texts {
@@ -61,6 +61,15 @@ texts! {
     Flat = "flat",
     /// `event` and `data`.
     Enveloped = "enveloped",
+}
+
+impl From<NotificationForm> for Form {
+    fn from(form: NotificationForm) -> Self {
+        match form {
+            NotificationForm::Flat => Self::Flat,
+            NotificationForm::Enveloped => Self::Enveloped,
+        }
+    }
 }
 
 /// Where the text of a token comes from when it has to be shown again.

@@ -33,7 +33,7 @@ pub use pending::{PENDING_LIVES_MS, PendingAdoption};
 pub use rows::{Facade, Store, StoreCredentials};
 use sqlx::SqlitePool;
 pub use store_life::StoreUse;
-use writer::Writer;
+use writer::{Ending, Writer};
 
 /// Why the ledger cannot answer. Never holds a value, only what kind of trouble it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,16 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
         let (reads, writes) = sqlite::open(path).await?;
-        Ok(Self { reads, writer: Writer::start(writes) })
+        Ok(Self { reads, writer: Writer::start(writes, Ending::Commit) })
+    }
+
+    /// The same for a rehearsal: each write finds out what would come of it, and is undone.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn open_for_rehearsal(path: &Path) -> Result<Self, LedgerError> {
+        let (reads, writes) = sqlite::open(path).await?;
+        Ok(Self { reads, writer: Writer::start(writes, Ending::Undo) })
     }
 
     /// Finishes what is queued and closes the file.

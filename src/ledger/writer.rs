@@ -65,11 +65,29 @@ pub(super) struct Writer {
     commits: Arc<AtomicU64>,
 }
 
+/// How each transaction ends that went well.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    /// It stays.
+    Commit,
+    /// Whoever asked is told that it was done, and it is undone.
+    Undo,
+}
+
+impl Ending {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Commit => "COMMIT",
+            Self::Undo => "ROLLBACK",
+        }
+    }
+}
+
 impl Writer {
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    pub(super) fn start(pool: SqlitePool, ending: Ending) -> Self {
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
-        tokio::spawn(write(pool.clone(), waiting, Arc::clone(&commits)));
+        tokio::spawn(write(pool.clone(), waiting, Arc::clone(&commits), ending));
         Self { jobs, pool, commits }
     }
 
@@ -109,7 +127,12 @@ impl Writer {
     }
 }
 
-async fn write(pool: SqlitePool, mut waiting: mpsc::Receiver<Message>, commits: Arc<AtomicU64>) {
+async fn write(
+    pool: SqlitePool,
+    mut waiting: mpsc::Receiver<Message>,
+    commits: Arc<AtomicU64>,
+    ending: Ending,
+) {
     let mut messages = Vec::with_capacity(GROUP);
     let mut group = Vec::with_capacity(GROUP);
     let mut closers = Vec::new();
@@ -123,15 +146,15 @@ async fn write(pool: SqlitePool, mut waiting: mpsc::Receiver<Message>, commits: 
                 }
             }
         }
-        commit(&pool, &mut group, &commits).await;
+        commit(&pool, &mut group, &commits, ending).await;
     }
 }
 
-async fn commit(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &AtomicU64) {
+async fn commit(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &AtomicU64, ending: Ending) {
     if group.is_empty() {
         return;
     }
-    match transact(pool, group).await {
+    match transact(pool, group, ending).await {
         Ok(()) => {
             commits.fetch_add(1, Ordering::Relaxed);
             group.drain(..).for_each(|job| job.answer(Ok(())));
@@ -139,15 +162,15 @@ async fn commit(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &Atom
         Err(error) if group.len() == 1 => {
             group.drain(..).for_each(|job| job.answer(Err(error.clone())));
         }
-        Err(_) => alone(pool, group, commits).await,
+        Err(_) => alone(pool, group, commits, ending).await,
     }
 }
 
 /// One bad job must not fail the others.
-async fn alone(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &AtomicU64) {
+async fn alone(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &AtomicU64, ending: Ending) {
     for job in group.drain(..) {
         let mut single = vec![job];
-        let outcome = transact(pool, &mut single).await;
+        let outcome = transact(pool, &mut single, ending).await;
         if outcome.is_ok() {
             commits.fetch_add(1, Ordering::Relaxed);
         }
@@ -155,9 +178,9 @@ async fn alone(pool: &SqlitePool, group: &mut Vec<Box<dyn Job>>, commits: &Atomi
     }
 }
 
-async fn transact(pool: &SqlitePool, group: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+async fn transact(pool: &SqlitePool, group: &mut [Box<dyn Job>], ending: Ending) -> Result<(), LedgerError> {
     let mut connection = pool.acquire().await.map_err(sqlite::error)?;
-    let outcome = attempt(&mut connection, group).await;
+    let outcome = attempt(&mut connection, group, ending).await;
     if outcome.is_err() && connection.execute("ROLLBACK").await.is_err() {
         // On a full disk SQLite has rolled back by itself, and nobody knows where this connection
         // stands (nor would sqlx's own transaction: it fails ever after). The pool opens another.
@@ -166,10 +189,14 @@ async fn transact(pool: &SqlitePool, group: &mut [Box<dyn Job>]) -> Result<(), L
     outcome
 }
 
-async fn attempt(connection: &mut SqliteConnection, group: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+async fn attempt(
+    connection: &mut SqliteConnection,
+    group: &mut [Box<dyn Job>],
+    ending: Ending,
+) -> Result<(), LedgerError> {
     connection.execute(sqlite::BEGIN).await.map_err(sqlite::error)?;
     for job in group {
         job.run(connection).await?;
     }
-    connection.execute("COMMIT").await.map(drop).map_err(sqlite::error)
+    connection.execute(ending.sql()).await.map(drop).map_err(sqlite::error)
 }

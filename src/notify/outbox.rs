@@ -14,7 +14,7 @@ use crate::contract::Form;
 use crate::delivery::{DeliveryError, Roots, Target};
 use crate::directory::Entry;
 use crate::json::Value;
-use crate::ledger::{LedgerError, NewNotification, NotificationForm, Settled, Waiting};
+use crate::ledger::{LedgerError, NewNotification, Settled, Waiting};
 use crate::pairing::token_text;
 use crate::presented::{Event, Speed, Step};
 use crate::walk::render::Invoice;
@@ -36,7 +36,7 @@ pub(super) fn written(
     let row = &case.invoice.row;
     let era = case.invoice.era;
     let fixed = notifier.credential(case).and_then(|entry| entry.credential.overrides.notification_form);
-    let form = selected(&Wants::of_words(case.words, era, Speed::Medium, fixed.map(form_of)), event)?;
+    let form = selected(&Wants::of_words(case.words, era, Speed::Medium, fixed.map(Form::from)), event)?;
     let facts = looked.facts.as_told(&step.then);
     let token = notifier.secrets.invoice_token(&row.store_id, &facts.id);
     let invoice =
@@ -123,13 +123,6 @@ impl Notifier {
             .map(|seconds| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
             .collect();
         next_try(waiting.tries + 1, &after, now_ms).map_or(Settled::Parked, Settled::Again)
-    }
-}
-
-fn form_of(form: NotificationForm) -> Form {
-    match form {
-        NotificationForm::Flat => Form::Flat,
-        NotificationForm::Enveloped => Form::Enveloped,
     }
 }
 

@@ -53,6 +53,37 @@ impl Speed {
     }
 }
 
+impl Speed {
+    /// Blocks after which BTCPay settles an invoice of this speed. `high` waits for one where the payment can
+    /// be replaced (recorded: life/life-exact-high-rbf, life/life-exact-*).
+    #[must_use]
+    pub fn blocks(self) -> u32 {
+        match self {
+            Self::High => 0,
+            Self::Medium => 1,
+            Self::LowMedium => 2,
+            Self::Low => 6,
+        }
+    }
+}
+
+impl SettlementRule {
+    /// Blocks after which a shop hears `confirmed`.
+    #[must_use]
+    pub fn confirmed_at(&self) -> u32 {
+        self.confirmations.unwrap_or(self.upstream.unwrap_or(self.speed).blocks())
+    }
+
+    /// Blocks after which a shop hears `complete`, be it a pause later.
+    #[must_use]
+    pub fn completed_at(&self) -> u32 {
+        match self.completes {
+            Completes::AfterPause => self.confirmed_at(),
+            Completes::WhenSettled => self.upstream.unwrap_or(self.speed).blocks(),
+        }
+    }
+}
+
 impl Settlement {
     /// The rule for one invoice.
     #[must_use]

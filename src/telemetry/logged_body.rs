@@ -36,6 +36,14 @@ impl<B: Body> LoggedBody<B> {
     }
 }
 
+impl<B> LoggedBody<B> {
+    /// What is known of the request, until its line is written.
+    #[must_use]
+    pub fn record(&self) -> Option<&RequestRecord> {
+        self.line.record.as_deref()
+    }
+}
+
 impl<B: Body> Body for LoggedBody<B> {
     type Data = B::Data;
     type Error = B::Error;

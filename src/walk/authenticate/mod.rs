@@ -11,14 +11,14 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::adoption::{Sight, Stranger, Strangers};
-use crate::bitid::ReceivedUrl;
+use crate::bitid::{ReceivedUrl, Sin};
 use crate::contract::{Endpoint, Era, ErrorCode, Proof};
 use crate::directory::{Directory, Entry};
 use crate::json::Value;
 use crate::ledger::{Facade, Overrides, Store};
 use crate::secrets::{short_hash, token_hash};
 
-pub use signature::signer;
+pub use signature::{signed_url, signer};
 
 /// Why the caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -320,6 +320,23 @@ pub fn claimed(presented: &Presented<'_>) -> Dialect {
     } else {
         Dialect::Bare
     }
+}
+
+/// What came along to tell who asks, known or not; all of it but the SINs is secret.
+pub struct Shown {
+    /// The two SINs of the key that is named, proved or not.
+    pub sins: Option<[Sin; 2]>,
+    /// The token of body or query.
+    pub token: Option<String>,
+    /// The API key.
+    pub api_key: Option<String>,
+}
+
+/// Finds it where [`authenticate`] looks for it.
+#[must_use]
+pub fn shown(presented: &Presented<'_>) -> Shown {
+    let Presented { headers, .. } = presented;
+    Shown { sins: signature::sins(headers), token: token::of(presented), api_key: api_key::of(headers) }
 }
 
 /// What the request log may show of whatever credential came: the first eight digits of a hash.

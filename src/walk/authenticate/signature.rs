@@ -44,15 +44,22 @@ fn sins_of(key: &PublicKey) -> [Sin; 2] {
 /// The key that signed, where there is a signature and it is good; a stale one is no error here.
 #[must_use]
 pub fn signer(presented: &Presented<'_>) -> Option<PublicKey> {
-    verify(presented, &claim(presented.headers)?).ok()
+    signed_url(presented)?.ok().map(|(key, _)| key)
 }
 
-fn verify(presented: &Presented<'_>, claim: &Claim<'_>) -> Result<PublicKey, AuthenticateError> {
+/// The key that signed and the spelling of the URL that it signed, or what is wrong with the signature; None
+/// where there is none.
+#[must_use]
+pub fn signed_url(presented: &Presented<'_>) -> Option<Result<(PublicKey, String), AuthenticateError>> {
+    claim(presented.headers).map(|claim| verify(presented, &claim))
+}
+
+fn verify(presented: &Presented<'_>, claim: &Claim<'_>) -> Result<(PublicKey, String), AuthenticateError> {
     let key = PublicKey::from_hex(claim.identity).map_err(|_| AuthenticateError::IdentityInvalid)?;
     let signature = Signature::from_hex(claim.signature).map_err(|_| AuthenticateError::SignatureInvalid)?;
     spellings(&presented.url)
-        .any(|url| signature.is_by(&key, &SignedText::new(&url, presented.body)))
-        .then_some(key)
+        .find(|url| signature.is_by(&key, &SignedText::new(url, presented.body)))
+        .map(|url| (key, url))
         .ok_or(AuthenticateError::SignatureInvalid)
 }
 
@@ -62,7 +69,7 @@ pub(super) async fn judge(
     claim: &Claim<'_>,
     register: Register<'_>,
 ) -> Result<Caller, AuthenticateError> {
-    let key = verify(presented, claim)?;
+    let (key, _) = verify(presented, claim)?;
     let (token, sins) = (token::of(presented), sins_of(&key));
     let entries = register.directory.sins(&sins).await;
     let alone = presented.endpoint.takes(Proof::Key);

@@ -23,7 +23,7 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
         dialect: shop.dialect.as_str(),
         host: request.host.clone(),
         agent: request.agent.clone(),
-        era: request.era(None),
+        era: request.era(shop.overrides.era),
     };
     let asked_at = call.now_ms();
     let made = walk.creates.make(commission, call.deadline).await;

@@ -29,23 +29,23 @@ use crate::json::{Object, Value};
 use crate::telemetry::RequestRecord;
 
 /// A request whose body is whole.
-pub(super) struct Collected {
-    pub(super) arrival: Arrival,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Collected {
+    pub(crate) arrival: Arrival,
+    pub(crate) headers: HeaderMap,
     /// Host header, or the authority of an absolute target.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Path and query, as sent.
-    pub(super) target: String,
+    pub(crate) target: String,
     /// How the shop's software names itself.
-    pub(super) agent: String,
-    pub(super) body: Bytes,
+    pub(crate) agent: String,
+    pub(crate) body: Bytes,
     /// The members of the body, where it can be read.
-    pub(super) json: Option<Value>,
+    pub(crate) json: Option<Value>,
 }
 
 impl Collected {
     /// The request as far as it matters for its sender.
-    pub(super) fn presented<'a>(&'a self, endpoint: Endpoint, url_ports: &'a [u16]) -> Presented<'a> {
+    pub(crate) fn presented<'a>(&'a self, endpoint: Endpoint, url_ports: &'a [u16]) -> Presented<'a> {
         Presented {
             endpoint,
             url: ReceivedUrl {
@@ -63,7 +63,7 @@ impl Collected {
     }
 
     /// The members of the body: JSON; under `/api` also a form, as bitpay-node, PyPI bitpay-client and PHP send it.
-    pub(super) fn members(&self) -> Result<Object, OrderError> {
+    pub(crate) fn members(&self) -> Result<Object, OrderError> {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match Generation::of_path(&self.target) {
             Generation::V1 => order::parse_as(content_type, &self.body),
@@ -81,7 +81,7 @@ impl Collected {
     }
 
     /// The era of BitPay's API that the shop was written for.
-    pub(super) fn era(&self, fixed: Option<Era>) -> Era {
+    pub(crate) fn era(&self, fixed: Option<Era>) -> Era {
         let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
         Era::choose(Generation::of_path(&self.target), fixed, header)
     }
