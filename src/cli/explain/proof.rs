@@ -25,10 +25,10 @@ pub(super) struct Known {
 /// Asks the steps `authenticate` and, for one invoice, `resolve`.
 pub(super) async fn known(presented: &Presented<'_>, called: &Route, rehearsal: &Rehearsal) -> Known {
     let Ok(caller) = authenticate(presented, rehearsal.register()).await else { return Known::default() };
-    let found = if called.id.is_empty() {
+    let found = if called.id().is_empty() {
         None
     } else {
-        resolve(&caller, &called.id, &rehearsal.ledger, &rehearsal.directory).await.ok()
+        resolve(&caller, called.id(), &rehearsal.ledger, &rehearsal.directory).await.ok()
     };
     let shop = if let Caller::Shop(shop) = caller { Some(shop) } else { None };
     let era = match &found {
