@@ -27,7 +27,8 @@ def kept(rows, modules):
         kinds = declared(str(modules), library)
         steps = [step for row in rows if row["library"] == library for step in row["steps"]
                  if step["step"] in JUDGED and step["ok"] and not step["wrong"]]
-        answers = [held for step in steps for held in types(step, kinds)]
+        made = {step["value"]["id"] for step in steps if step["step"] == "create"}
+        answers = [held for step in steps for held in types(step, kinds, made)]
         counts = {}
         for held in answers:
             for place in {(member, what) for member, what in held if member.split(".")[0] not in judge.CORE}:
@@ -44,13 +45,16 @@ def kept(rows, modules):
     return found
 
 
-def types(step, kinds):
-    """For each thing that a step gave: what breaks the promise, as [member, what]; `rate.` and so on before what is no invoice's."""
+def types(step, kinds, made):
+    """For each thing that a step gave: what breaks the promise, as [member, what]; `rate.` and so on before what is no
+    invoice's. Of a list only what the library `made`: other shops of the store sent other words."""
     name = JUDGED[step["step"]]
     if "types" in step:  # asked in the shop, where the library's models are
         yield [(spoken_of(name, member), what) for member, what in step["types"]]
     elif name in kinds:
         for held in step["value"] if isinstance(step["value"], list) else [step["value"]]:
+            if step["step"] == "list" and held["id"] not in made:
+                continue
             yield [(spoken_of(name, member), what) for member, what in broken(kinds[name], held)]
 
 

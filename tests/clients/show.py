@@ -1,11 +1,10 @@
 """The tables at the end: library x way x step, and the members that the libraries' own types promise."""
 import textwrap
 
-SIGNS = {"ok": "ok", "refused": "refused", "absent": "-"}
 
 
 def table(rows, names):
-    """One line for each crossing: `ok`, `refused` (as due), `-` (the library has no such call), `later`, or WRONG."""
+    """One line for each crossing: `ok`, `refused` (as due), `-` (the library has no such call), or WRONG."""
     widths = [max(len(name), 7) + 1 for name in names]
     heading = "".join(f"{name:>{width}}" for name, width in zip(names, widths))
     lines = [f"{'LIBRARY':<25}{'WAY':<23}{heading}"]
@@ -16,9 +15,7 @@ def table(rows, names):
 
 
 def sign(cell):
-    if not cell["as_expected"]:
-        return "WRONG"
-    return "later" if cell["expected"] == "later" else SIGNS[cell["came"]]
+    return cell["expected"] if cell["as_expected"] else "WRONG"
 
 
 def failures(row):

@@ -10,8 +10,8 @@ import judge
 ERRORS = tomllib.loads((crossings.HERE / "../../contract/errors.toml").read_text())
 REFUSALS = {name: errors for name, errors in json.loads((crossings.HERE / "refusals.json").read_text()).items() if name != "comment"}
 # ok: right in every member. refused: by payferry, and the library's own error says so in BitPay's words.
-# -: the library has no such call. later: payferry does not serve it yet.
-VERDICTS = ("ok", "refused", "-", "later")
+# -: the library has no such call.
+VERDICTS = ("ok", "refused", "-")
 INVOICES = ("create", "read", "guid", "bare", "pos-create", "pos-read")
 AUDIENCES = {"bare": "public", "pos-create": "pos", "pos-read": "public"}
 
@@ -104,16 +104,13 @@ def compare(row, expected, names):
     for name in names:
         came, reasons = outcome(row["steps"], name, row["orders"])
         wanted = expected[name]
-        as_expected = {
-            "-": came == "absent",
-            "later": came in ("absent", "wrong"),
-        }.get(wanted, came == wanted)
+        as_expected = came == ("absent" if wanted == "-" else wanted)
         if not as_expected and not reasons:
-            reasons = [f"{came}, expected {'not offered' if wanted == '-' else wanted}: tighten expected.csv"]
+            reasons = [f"{came}, but expected.csv says {wanted}"]
         row["cells"][name] = {"expected": wanted, "came": came, "as_expected": as_expected, "reasons": reasons}
     unknown = {step["step"] for step in row["steps"]} - set(names) - {"end"}
     ends = [step["error"] for step in row["steps"] if step["step"] == "end"]
     row["failed"] = [f"{name}: {reason}" for name, cell in row["cells"].items() if not cell["as_expected"] for reason in cell["reasons"]]
     row["failed"] += [f"a step that expected.csv does not know: {name}" for name in sorted(unknown)]
-    row["failed"] += ends if "later" not in expected.values() else []
+    row["failed"] += ends
     row["good"] = not row["failed"]
