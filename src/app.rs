@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::directory::Directory;
 use crate::edge::{self, ConnectionLimits, Listeners, Witness};
-use crate::ledger::Ledger;
+use crate::journal::{Journal, MOST_ROWS};
+use crate::ledger::{DivergenceWriter, Ledger};
 use crate::lifecycle::Lifecycle;
 use crate::notify::{Notifier, NotifierParts, intake};
 use crate::pairing::PairingDesk;
@@ -70,16 +71,20 @@ impl Rooms {
     /// # Errors
     /// Each with what to do.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        Self::open_counted(config, Metrics::new()).await
+        Self::open_with(config, Metrics::new(), None).await
     }
 
-    async fn open_counted(config: &Config, metrics: Metrics) -> anyhow::Result<Self> {
+    async fn open_with(config: &Config, metrics: Metrics, journal: Option<Journal>) -> anyhow::Result<Self> {
         let secrets = Arc::new(MasterSecret::load(&config.secrets.master_secret_file)?);
         let path = &config.ledger.path;
         let ledger = Ledger::open(path).await.with_context(|| format!("ledger {}", path.display()))?;
         same_secret(&ledger, &secrets).await.with_context(|| format!("ledger {}", path.display()))?;
         let servers = Servers::new(&config.btcpay)?;
-        let upstream = Arc::new(Upstream::new(servers, Arc::clone(&secrets), metrics));
+        let upstream = Upstream::new(servers, Arc::clone(&secrets), metrics);
+        let upstream = Arc::new(match journal {
+            Some(journal) => upstream.noted_in(journal),
+            None => upstream,
+        });
         Ok(Self { ledger, secrets, upstream })
     }
 }
@@ -115,7 +120,10 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     };
     let listeners = Listeners::bind(&config.shop, limits)?;
     let metrics = Metrics::new();
-    let rooms = Rooms::open_counted(config, metrics.clone()).await?;
+    let (journal, keeper) = Journal::new(metrics.clone(), now_ms);
+    let rooms = Rooms::open_with(config, metrics.clone(), Some(journal.clone())).await?;
+    let writer = DivergenceWriter::new(&config.ledger.path, MOST_ROWS);
+    lifecycle.spawn("journal", keeper.keep(writer, lifecycle.hard().clone()));
     let addresses = Addresses {
         http: listeners.http(),
         https: listeners.https(),
@@ -136,7 +144,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     let directory = Directory::load(rooms.ledger.clone()).await?;
     lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
     notify(config, &rooms, &directory, &metrics, nudges, lifecycle).await?;
-    let walk = Arc::new(walk(config, rooms, directory, metrics, nudge, lifecycle));
+    let walk = Arc::new(walk(config, rooms, directory, metrics, Ends { nudges: nudge, journal }, lifecycle));
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);
         async move { walk.answer(Arrival { tls: arrival.tls, peer: arrival.peer }, request).await }
@@ -178,13 +186,21 @@ async fn notify(
     Ok(())
 }
 
+/// Where the walk sends what others take up.
+pub(crate) struct Ends {
+    /// Row ids of invoices to look at.
+    pub(crate) nudges: mpsc::Sender<String>,
+    /// Divergences.
+    pub(crate) journal: Journal,
+}
+
 /// The walk with everything that it needs; its background work ends with the lifecycle.
 pub(crate) fn walk(
     config: &Config,
     rooms: Rooms,
     directory: Arc<Directory>,
     metrics: Metrics,
-    nudges: mpsc::Sender<String>,
+    ends: Ends,
     lifecycle: &Lifecycle,
 ) -> Walk {
     let Rooms { ledger, secrets, upstream } = rooms;
@@ -215,8 +231,8 @@ pub(crate) fn walk(
         rate_source: RateSource::new(config.rates.clone()),
         metrics,
         strangers,
-        told: Arc::default(),
-        nudges,
+        nudges: ends.nudges,
+        journal: ends.journal,
         clock: now_ms,
         random,
         limits: Limits {

@@ -15,6 +15,7 @@ pub mod directory;
 pub mod divergence;
 pub mod edge;
 pub mod failpoint;
+pub mod journal;
 pub mod json;
 pub mod ledger;
 pub mod lifecycle;

@@ -39,12 +39,15 @@ use self::cors::Sharing;
 use self::create::Creates;
 use self::deadline::Deadline;
 use self::facts::Facts;
-use self::observe::Told;
+use self::observe::{Witness, observe_request};
 use self::refusal::Refusal;
+use self::route::Route;
 use self::upstream::{Upstream, UpstreamError};
 use crate::adoption::Strangers;
 use crate::contract::{Endpoint, Generation};
 use crate::directory::Directory;
+use crate::divergence::request::ShopRequest;
+use crate::journal::Journal;
 use crate::json::Value;
 use crate::ledger::{InvoiceRow, Ledger};
 use crate::pairing::PairingDesk;
@@ -75,10 +78,10 @@ pub struct Walk {
     pub rate_source: RateSource,
     /// Counters.
     pub metrics: Metrics,
-    /// Divergences that had their event.
-    pub told: Arc<Told>,
     /// Takes the row ids of invoices that BTCPay has moved on, as a read saw.
     pub nudges: mpsc::Sender<String>,
+    /// Where divergences are noted.
+    pub journal: Journal,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
     /// Fills with random bytes.
@@ -155,9 +158,28 @@ impl Walk {
         }
         let routed = route::route(request.method(), request.uri().path());
         record.endpoint = routed.label;
-        let route = routed.route?;
+        let route = match routed.route {
+            Ok(route) => route,
+            Err(error) => {
+                self.observe_unserved(&request, routed.label);
+                return Err(error.into());
+            }
+        };
         let request = self.collect(arrival, request, deadline).await?;
         record.bytes_in = request.body.len() as u64;
+        let outcome = self.carry_out(&route, &request, deadline, record, sharing).await;
+        record.divergences += self.observe(&request, record);
+        outcome
+    }
+
+    async fn carry_out(
+        &self,
+        route: &Route,
+        request: &Collected,
+        deadline: Deadline,
+        record: &mut RequestRecord,
+        sharing: &mut Sharing,
+    ) -> Result<Reply, Refusal> {
         let presented = request.presented(route.endpoint, &self.limits.url_ports);
         record.credential = authenticate::credential_hash(&presented);
         record.dialect = authenticate::claimed(&presented).as_str();
@@ -170,8 +192,33 @@ impl Walk {
         record.dialect = caller.dialect().as_str();
         record.era = request.era(caller.fixed_era()).as_str();
         sharing.allow(&caller);
-        let call = Call { walk: self, route: &route, request: &request, deadline, record };
+        let call = Call { walk: self, route, request, deadline, record };
         call.carry_out(caller).await
+    }
+
+    /// Notes what BTCPay would have made of a request. Where no store is known the agent is not told either:
+    /// anybody may send anything.
+    fn observe(&self, request: &Collected, record: &RequestRecord) -> u32 {
+        let store = record.store.as_deref().unwrap_or_default();
+        let agent = if store.is_empty() { "" } else { &request.agent };
+        let witness = Witness { store, agent, journal: &self.journal };
+        observe_request(&request.as_sent(&record.method), record.endpoint, &witness)
+    }
+
+    /// The same for a call of BitPay's that payferry does not serve.
+    fn observe_unserved<B>(&self, request: &Request<B>, endpoint: &'static str) {
+        if !endpoint.starts_with("refused") {
+            return;
+        }
+        let witness = Witness { store: "", agent: "", journal: &self.journal };
+        let sent = ShopRequest {
+            method: request.method().as_str(),
+            target: request.uri().path(),
+            headers: &HeaderMap::new(),
+            body: &[],
+            json: None,
+        };
+        observe_request(&sent, endpoint, &witness);
     }
 
     async fn collect<B>(

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "config", "secrets"],
     &["telemetry", "divergence", "presented"],
     &["ledger"],
-    &["directory"],
+    &["journal", "directory"],
     &["pairing", "rates"],
     &["adoption"],
     &["walk::deadline"],

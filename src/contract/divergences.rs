@@ -129,7 +129,7 @@ impl Repaired {
 
 /// Whether BTCPay notifies payferry, and payferry the shop. Until then the repairs that need
 /// `notifications` are not there.
-pub const NOTIFICATIONS_ARE_RELAYED: bool = false;
+pub const NOTIFICATIONS_ARE_RELAYED: bool = true;
 
 /// One known difference of BTCPay Server 2.4.1.
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@
 
 mod backup;
 mod credentials;
+mod divergences;
 mod invoice_record;
 mod invoice_search;
 mod invoices;
@@ -24,6 +25,7 @@ use std::path::Path;
 
 pub use backup::{Backup, BackupError, backup};
 pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
+pub use divergences::{DivergenceRow, DivergenceWriter, OTHER_AGENTS};
 pub use invoice_record::InvoiceRecord;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use notifications::{AlarmRow, NotificationRow, Replay};

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row, SqlitePool};
+use sqlx::{Connection, Executor, Row, SqliteConnection, SqlitePool};
 
 use super::{Ledger, LedgerError};
 
 const READERS: u32 = 4;
 pub(super) const WAIT_FOR_LOCK: Duration = Duration::from_secs(3);
+/// What is written beside the rest gives way sooner.
+const WAIT_BESIDE: Duration = Duration::from_millis(500);
 /// Takes the write lock at once. A plain BEGIN that reads first cannot become a write once another
 /// process has committed: SQLite then answers "database is locked" without waiting.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -74,6 +76,19 @@ async fn connect(path: &Path, writing: bool) -> Result<SqlitePool, LedgerError> 
         .max_lifetime(None)
         .idle_timeout(None);
     pool.connect_with(options).await.map_err(error)
+}
+
+/// One connection beside the others, for what may be lost in a power cut. It syncs nothing: the write-ahead
+/// log is carried over by the connection that writes the rest.
+pub(super) async fn open_beside(path: &Path) -> Result<SqliteConnection, LedgerError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("wal_autocheckpoint", "0")
+        .busy_timeout(WAIT_BESIDE);
+    SqliteConnection::connect_with(&options).await.map_err(error)
 }
 
 impl Ledger {

@@ -1,6 +1,5 @@
 //! The numbers behind `/metrics`. Labels are closed sets: never a path, an invoice or a text of a shop.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -37,7 +36,7 @@ struct UpstreamLabels {
 struct DivergenceLabels {
     endpoint: &'static str,
     kind: &'static str,
-    id: Cow<'static, str>,
+    id: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -132,6 +131,8 @@ pub struct Metrics {
     request_seconds: Family<EndpointLabels, Histogram>,
     upstream: Family<UpstreamLabels, Counter>,
     divergences: Family<DivergenceLabels, Counter>,
+    divergences_dropped: Counter,
+    journal_failures: Counter,
     creates: Family<CreateLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     alarms: Family<AlarmLabels, Counter>,
@@ -160,6 +161,8 @@ impl Metrics {
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             upstream: Family::default(),
             divergences: Family::default(),
+            divergences_dropped: Counter::default(),
+            journal_failures: Counter::default(),
             creates: Family::default(),
             deliveries: Family::default(),
             alarms: Family::default(),
@@ -186,6 +189,16 @@ impl Metrics {
         );
         all.register("upstream_requests", "Exchanges with BTCPay servers", self.upstream.clone());
         all.register("divergences", "Answers of BTCPay that are not BitPay's", self.divergences.clone());
+        all.register(
+            "divergences_dropped",
+            "Divergences that found no room in the journal",
+            self.divergences_dropped.clone(),
+        );
+        all.register(
+            "journal_failures",
+            "Failed writes of the journal of divergences; what they held is written later",
+            self.journal_failures.clone(),
+        );
         all.register("creates", "Creates of invoices by outcome", self.creates.clone());
         all.register("deliveries", "Tries to notify shops, by store and result", self.deliveries.clone());
         all.register("alarms", "What no notification can say; see docs/runbook.md", self.alarms.clone());
@@ -250,9 +263,20 @@ impl Metrics {
         self.upstream.get_or_create(&labels).inc();
     }
 
-    /// Counts one divergence; `id` is its id in the catalogue.
-    pub fn divergence(&self, endpoint: &'static str, kind: &'static str, id: impl Into<Cow<'static, str>>) {
-        self.divergences.get_or_create(&DivergenceLabels { endpoint, kind, id: id.into() }).inc();
+    /// The counter of one divergence; `id` is its id in the catalogue.
+    #[must_use]
+    pub fn divergence(&self, endpoint: &'static str, kind: &'static str, id: &'static str) -> Counter {
+        self.divergences.get_or_create(&DivergenceLabels { endpoint, kind, id }).clone()
+    }
+
+    /// Counts divergences that found no room in the journal.
+    pub fn divergences_dropped(&self, many: usize) {
+        self.divergences_dropped.inc_by(many as u64);
+    }
+
+    /// Counts one failed write of the journal.
+    pub fn journal_failure(&self) {
+        self.journal_failures.inc();
     }
 
     /// Counts the outcome of one create.
@@ -325,7 +349,9 @@ mod tests {
         let metrics = Metrics::new();
         metrics.request("invoice_create", 200, "", 0.02);
         metrics.upstream("main", UpstreamResult::Answered);
-        metrics.divergence("invoice_create", "null", "invoice-nulls");
+        metrics.divergence("invoice_create", "null", "invoice-nulls").inc();
+        metrics.divergences_dropped(2);
+        metrics.journal_failure();
         metrics.create(CreateOutcome::Created);
         metrics.set_ledger_commits(1);
         let connection = metrics.connection();
@@ -335,6 +361,8 @@ mod tests {
             "payferry_request_duration_seconds_count{endpoint=\"invoice_create\"} 1",
             "payferry_upstream_requests_total{server=\"main\",result=\"answered\"} 1",
             "payferry_divergences_total{endpoint=\"invoice_create\",kind=\"null\",id=\"invoice-nulls\"} 1",
+            "payferry_divergences_dropped_total 2",
+            "payferry_journal_failures_total 1",
             "payferry_creates_total{outcome=\"created\"} 1",
             "payferry_ledger_commits_total 1",
             "payferry_connections 1",

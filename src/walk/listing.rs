@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::create::open_words;
 use super::facts::{Facts, FactsError};
 use super::filter::ListFilter;
-use super::observe::{self, Told, Witness};
+use super::observe::{self, Witness};
 use super::present::present;
 use super::render::{self, Invoice};
 use super::upstream::{InvoiceList, UpstreamError};
 use crate::contract::{Audience, Era, ErrorCode};
 use crate::divergence::ListInspection;
+use crate::journal::Journal;
 use crate::json::Value;
 use crate::ledger::{InvoiceRow, Ledger, LedgerError, Store};
 use crate::secrets::MasterSecret;
-use crate::telemetry::Metrics;
 
 /// Invoices that are looked up in the ledger at once.
 const BATCH: usize = 100;
@@ -68,10 +68,8 @@ pub struct Scribe {
     pub era: Era,
     /// The shop's software, as it names itself.
     pub agent: String,
-    /// Divergences that had their event.
-    pub told: Arc<Told>,
-    /// Counters.
-    pub metrics: Metrics,
+    /// Where divergences are noted.
+    pub journal: Journal,
 }
 
 /// A part of the list.
@@ -197,8 +195,8 @@ impl Listing {
 
     /// Reports what BTCPay's list showed, once; returns how many divergences.
     pub fn observe(&mut self) -> u32 {
-        let Scribe { store, agent, told, metrics, .. } = &self.scribe;
-        let witness = Witness { store: &store.name, agent, told, metrics };
+        let Scribe { store, agent, journal, .. } = &self.scribe;
+        let witness = Witness { store: &store.name, agent, journal };
         self.seen.take().map_or(0, |seen| observe::observe_list(seen, &witness))
     }
 

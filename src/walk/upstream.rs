@@ -13,6 +13,8 @@ use super::forward::{ForwardError, Server, Servers, UpstreamAnswer};
 use super::to_btcpay::{self, StoreAuth, UpstreamRequest};
 use super::understand::{Misunderstood, understand};
 use crate::contract::ErrorCode;
+use crate::divergence::{BtcpayCall, Divergence, FailedAnswer, inspect, inspect_failure};
+use crate::journal::{Journal, Sighting};
 use crate::json::{Object, Value};
 use crate::ledger::{Store, StoreCredentials};
 use crate::secrets::MasterSecret;
@@ -53,6 +55,7 @@ pub struct Upstream {
     servers: Servers,
     secrets: Arc<MasterSecret>,
     metrics: Metrics,
+    journal: Option<Journal>,
     keys: Mutex<HashMap<(String, u32), Arc<StoreAuth>>>,
 }
 
@@ -60,7 +63,13 @@ impl Upstream {
     /// Ready; no connection is opened yet.
     #[must_use]
     pub fn new(servers: Servers, secrets: Arc<MasterSecret>, metrics: Metrics) -> Self {
-        Self { servers, secrets, metrics, keys: Mutex::default() }
+        Self { servers, secrets, metrics, journal: None, keys: Mutex::default() }
+    }
+
+    /// The same, with every failed answer noted in the journal.
+    #[must_use]
+    pub fn noted_in(self, journal: Journal) -> Self {
+        Self { journal: Some(journal), ..self }
     }
 
     /// `POST /invoices`: the raw answer, because what follows depends on how it failed.
@@ -160,7 +169,9 @@ impl Upstream {
     ) -> Result<Value, UpstreamError> {
         let pairs: Vec<_> = currencies.map(|currency| format!("BTC_{currency}")).collect();
         let target = format!("/rates?currencyPairs={}", pairs.join(","));
-        Ok(understand(&self.call(store, Method::GET, &target, None, within).await?)?)
+        let rates = understand(&self.call(store, Method::GET, &target, None, within).await?)?;
+        self.note(BtcpayCall::ListRates, store, inspect(BtcpayCall::ListRates, &rates));
+        Ok(rates)
     }
 
     /// `POST /tokens` for the key that the store has (or will have, once it is paired).
@@ -206,6 +217,17 @@ impl Upstream {
         Ok(format!("{scheme}://{authority}{path}/invoice?id={invoice_id}"))
     }
 
+    /// Where BTCPay's public address is: scheme, authority and path, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self, store: &Store) -> String {
+        match self.servers.get(&store.server) {
+            Ok(Server { address, .. }) => {
+                format!("{}://{}{}", address.scheme, address.authority, address.path)
+            }
+            Err(_) => String::new(),
+        }
+    }
+
     async fn call(
         &self,
         store: &Store,
@@ -216,8 +238,26 @@ impl Upstream {
     ) -> Result<UpstreamAnswer, UpstreamError> {
         let auth = self.auth(store)?;
         let server = self.servers.get(&store.server)?;
+        let call = call_of(&method, target);
         let request = to_btcpay::sign(&server.address, &auth, method, target, body);
-        Ok(self.send(server, &store.server, request, within).await?)
+        let answer = self.send(server, &store.server, request, within).await?;
+        self.observe(call, store, &answer);
+        Ok(answer)
+    }
+
+    /// Notes how a failed answer is not BitPay's.
+    fn observe(&self, call: BtcpayCall, store: &Store, answer: &UpstreamAnswer) {
+        if answer.status >= 300 || !answer.content_type.starts_with("application/json") {
+            let failed = FailedAnswer { call, status: answer.status, body: &answer.body };
+            self.note(call, store, inspect_failure(&failed));
+        }
+    }
+
+    /// These are payferry's own requests, so no agent is named.
+    fn note(&self, call: BtcpayCall, store: &Store, found: Vec<Divergence>) {
+        if let Some(journal) = &self.journal {
+            journal.note(&Sighting { endpoint: call.name(), store: &store.name, agent: "" }, found);
+        }
     }
 
     async fn send(
@@ -242,6 +282,19 @@ impl Upstream {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let derive = || Arc::new(StoreAuth::Key(self.secrets.store_key(&store.id, store.epoch)));
         Ok(Arc::clone(keys.entry((store.id.clone(), store.epoch)).or_insert_with(derive)))
+    }
+}
+
+/// What a request asks for, for the journal.
+fn call_of(method: &Method, target: &str) -> BtcpayCall {
+    let path = target.split('?').next().unwrap_or_default();
+    match (method == Method::POST, path) {
+        (true, "/invoices") => BtcpayCall::CreateInvoice,
+        (true, _) => BtcpayCall::CreateToken,
+        (false, "/invoices") => BtcpayCall::ListInvoices,
+        (false, "/tokens") => BtcpayCall::ListTokens,
+        (false, path) if path.starts_with("/rates") => BtcpayCall::ListRates,
+        (false, _) => BtcpayCall::ReadInvoice,
     }
 }
 

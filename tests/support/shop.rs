@@ -80,6 +80,11 @@ impl Shop {
         Self { base: format!("http://{payferry}"), key, token: String::new(), client }
     }
 
+    /// The same shop, with connections that it keeps; shops of BitPay's time open a new one for each call.
+    pub fn keeping_connections(&self) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), ..self.clone() }
+    }
+
     pub fn sin(&self) -> String {
         self.key.public().sin().as_str().to_owned()
     }

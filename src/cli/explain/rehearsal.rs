@@ -17,10 +17,11 @@ use tokio::sync::mpsc;
 
 use super::Trial;
 use crate::adoption::Strangers;
-use crate::app::{self, Rooms, now_ms, random};
+use crate::app::{self, Ends, Rooms, now_ms, random};
 use crate::config::Config;
 use crate::contract::Side;
 use crate::directory::Directory;
+use crate::journal::Journal;
 use crate::json::{self, Object, Value};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
@@ -54,7 +55,10 @@ pub(super) async fn rehearse(trial: &Trial<'_>) -> anyhow::Result<Rehearsal> {
     let (ledger, secrets) = (rooms.ledger.clone(), Arc::clone(&rooms.secrets));
     let directory = Directory::load(ledger.clone()).await?;
     let (lifecycle, (nudges, _)) = (Lifecycle::new(), mpsc::channel(1));
-    let walk = app::walk(trial.config, rooms, Arc::clone(&directory), Metrics::new(), nudges, &lifecycle);
+    // Its keeper is dropped: nothing is written.
+    let (journal, _) = Journal::new(Metrics::new(), now_ms);
+    let ends = Ends { nudges, journal };
+    let walk = app::walk(trial.config, rooms, Arc::clone(&directory), Metrics::new(), ends, &lifecycle);
     let answer = walk.answer(trial.arrival, trial.request.clone().map(Full::new)).await;
     let record = answer.body().record().cloned().context("a browser's preflight: no call is made for it")?;
     let status = answer.status();

@@ -31,7 +31,8 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
     walk.metrics.create(outcome(&made));
     let made = made?;
     call.record.invoice = Some(made.facts.id.clone());
-    call.record.divergences = observe::observe_create(&made, &call.witness(&shop.store.name));
+    let link = walk.upstream.public_url(&shop.store);
+    call.record.divergences = observe::observe_create(&made, &link, &call.witness(&shop.store.name));
     let token = walk.secrets.invoice_token(&shop.store.id, &made.facts.id);
     let (facts, words, merchant) = (&*made.facts, Some(&*made.words), &*shop.store.name);
     let invoice = Invoice { facts, words, token: &token, merchant };

@@ -43,8 +43,7 @@ fn scribe(call: &Call<'_>, shop: &Shop) -> Scribe {
         secrets: Arc::clone(&walk.secrets),
         era: call.request.era(shop.overrides.era),
         agent: call.request.agent.clone(),
-        told: Arc::clone(&walk.told),
-        metrics: walk.metrics.clone(),
+        journal: walk.journal.clone(),
     }
 }
 

@@ -25,6 +25,7 @@ use super::route::Route;
 use super::{Arrival, Walk};
 use crate::bitid::ReceivedUrl;
 use crate::contract::{Endpoint, Era, Generation};
+use crate::divergence::request::ShopRequest;
 use crate::json::{Object, Value};
 use crate::telemetry::RequestRecord;
 
@@ -44,6 +45,17 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
+    /// The request as the contract check looks at it.
+    pub(super) fn as_sent<'a>(&'a self, method: &'a str) -> ShopRequest<'a> {
+        ShopRequest {
+            method,
+            target: &self.target,
+            headers: &self.headers,
+            body: &self.body,
+            json: self.json.as_ref().and_then(Value::as_object),
+        }
+    }
+
     /// The request as far as it matters for its sender.
     pub(crate) fn presented<'a>(&'a self, endpoint: Endpoint, url_ports: &'a [u16]) -> Presented<'a> {
         Presented {
@@ -128,10 +140,9 @@ impl Call<'_> {
         }
     }
 
-    /// Who was answered, for the divergence events.
+    /// Who was answered, for the journal.
     fn witness<'a>(&'a self, store: &'a str) -> Witness<'a> {
-        let Walk { told, metrics, .. } = self.walk;
-        Witness { store, agent: &self.request.agent, told, metrics }
+        Witness { store, agent: &self.request.agent, journal: &self.walk.journal }
     }
 
     /// Milliseconds since 1970.

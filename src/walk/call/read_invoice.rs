@@ -27,16 +27,18 @@ pub(super) async fn show(call: &mut Call<'_>, found: &Destination, id: &str) -> 
     let answer = walk.upstream.read_invoice(store, id, call.deadline.left()).await;
     call.record.upstream_ms = Some(call.now_ms() - asked_at);
     let answer = answer?;
-    call.record.divergences = observe::observe_read(&answer, &call.witness(&store.name));
+    let words = match &found.row {
+        Some(row) => Some(open_words(&walk.secrets, row).ok_or(CreateError::Sealed)?),
+        None => None,
+    };
+    let link = walk.upstream.public_url(store);
+    call.record.divergences =
+        observe::observe_read(&answer, words.as_ref(), &link, &call.witness(&store.name));
     let mut facts = Facts::of_answer(&answer)?;
     if let Some(row) = &found.row {
         walk.nudge(row, &facts);
         facts = present(facts, row);
     }
-    let words = match &found.row {
-        Some(row) => Some(open_words(&walk.secrets, row).ok_or(CreateError::Sealed)?),
-        None => None,
-    };
     let token = walk.secrets.invoice_token(&store.id, &facts.id);
     let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token, merchant: &store.name };
     Ok(render::render(&invoice, found.audience, call.request.era(found.era)).into())

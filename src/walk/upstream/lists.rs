@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::{Upstream, UpstreamError, to_btcpay, understand};
+use crate::divergence::BtcpayCall;
 use crate::json::{Splitter, Step, Value};
 use crate::ledger::Store;
 use crate::telemetry::{Metrics, UpstreamResult};
@@ -97,7 +98,9 @@ impl Upstream {
             Ok(stream) => {
                 let answer = stream.whole().await;
                 self.metrics.upstream(&store.server, super::result(&answer));
-                return Err(understand(&answer?).err().unwrap_or(Misunderstood::NotJson).into());
+                let answer = answer?;
+                self.observe(BtcpayCall::ListInvoices, store, &answer);
+                return Err(understand(&answer).err().unwrap_or(Misunderstood::NotJson).into());
             }
             Err(error) => {
                 self.metrics.upstream(&store.server, super::result(&Err(error)));
