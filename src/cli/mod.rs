@@ -12,6 +12,7 @@ mod invoice;
 mod ledger;
 mod notifications;
 mod pairing;
+mod report;
 mod sandbox;
 mod serve;
 mod store;
@@ -48,8 +49,9 @@ First steps:
   payferry pairing new main     a code for the shop to enter
   payferry serve
   payferry check                what is wrong, if anything
+  payferry report               where BTCPay was not BitPay, and what is left to do
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage.";
+Exit codes: 0 fine, 1 failed, 2 wrong usage; report: 3 something new.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -72,6 +74,7 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Tell what payferry makes of one request, and why; nothing is sent or written.
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     /// The BTCPay stores that payferry serves.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -107,6 +110,7 @@ impl Cli {
             Command::Check(args) => check::run(&self.config, &args).await,
             Command::Apply(args) => apply::run(&load(&self.config)?, &args).await,
             Command::Explain(args) => explain::run(&load(&self.config)?, &args).await,
+            Command::Report(args) => report::run(&load(&self.config)?, &args).await,
             Command::Store(command) => store::run(&load(&self.config)?, command).await,
             Command::Invoice(command) => invoice::run(&load(&self.config)?, command).await,
             Command::Notifications(command) => notifications::run(&load(&self.config)?, command).await,
