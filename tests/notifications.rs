@@ -160,3 +160,32 @@ async fn a_shop_inside_the_network_is_not_notified_unless_allowed() {
     assert!(listening.heard().is_empty());
     assert_eq!(shop.read(&id).await.data_text("status"), "paid");
 }
+
+/// Magento 2 9.x asks for it when an order did not move; BitPay SDKs wait for `Success`.
+#[tokio::test]
+async fn a_shop_may_ask_to_hear_the_present_state_again() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(Some(shop.clone())).await;
+    let id = order(&shop, &listening, r#","extendedNotifications":true"#).await;
+    pay(&stage, &id);
+    listening.hears(&["1003 paid"]).await;
+    let body = format!(r#"{{"token":"{}"}}"#, shop.token);
+    let target = format!("/invoices/{id}/notifications");
+    let answer = shop.send(http::Method::POST, &target, &body, true).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"data":"Success"}"#));
+    listening.hears(&["1003 paid", "1012 paid"]).await;
+    assert_reads_agree(&listening);
+    shop.send(http::Method::POST, &target, &body, false).await.assert_bitpays_error();
+    let stranger = stage.paired_shop().await;
+    let body = format!(r#"{{"token":"{}"}}"#, stranger.token);
+    stage.add_store("other").await;
+    let other = stage.shop_paired_with("other").await;
+    let theirs = format!(r#"{{"token":"{}"}}"#, other.token);
+    other.send(http::Method::POST, &target, &theirs, true).await.assert_refused("object_not_found");
+    assert_eq!(
+        stranger.send(http::Method::POST, &target, &body, true).await.status,
+        200,
+        "another shop of the store"
+    );
+}

@@ -19,10 +19,7 @@ use payferry::presented::alarm_texts;
 
 /// Commands that documents name before they are built; each fails here as soon as it exists, so that
 /// the list ends empty.
-const SOON_COMMANDS: &[(&str, &str)] = &[
-    ("explain", "comes when v1 keys are authenticated"),
-    ("report", "is built with the divergence journal"),
-];
+const SOON_COMMANDS: &[(&str, &str)] = &[("explain", "comes when v1 keys are authenticated")];
 
 /// Error codes with a heading before payferry has them; see [`SOON_COMMANDS`].
 const SOON_CODES: &[&str] = &[];

@@ -31,6 +31,8 @@ pub enum Endpoint {
     ListInvoices,
     /// `GET /invoices/guid/:guid`.
     ReadByGuid,
+    /// `POST /invoices/:id/notifications`.
+    ResendNotification,
     /// `GET /rates` and everything below it.
     Rates,
     /// `GET /currencies`.
@@ -54,6 +56,7 @@ impl Endpoint {
             Self::V1ReadInvoice => "v1_read_invoice",
             Self::ListInvoices => "list_invoices",
             Self::ReadByGuid => "read_invoice_by_guid",
+            Self::ResendNotification => "resend_notification",
             Self::Rates => "rates",
             Self::Currencies => "currencies",
             Self::SupportedWallets => "supported_wallets",

@@ -46,7 +46,7 @@ impl Keeper {
             }
         }
         if tokio::time::timeout(LAST_WRITE, self.write(&mut writer)).await.is_err() {
-            tracing::warn!(rows = self.waiting.len(), "the last of the journal could not be written in time");
+            tracing::warn!(rows = self.waiting.len(), "journal_left_unwritten");
         }
     }
 
@@ -60,14 +60,14 @@ impl Keeper {
             Ok(dropped) => {
                 self.shared.metrics.divergences_dropped(dropped);
                 if !self.healthy {
-                    tracing::info!("the journal of divergences is written again");
+                    tracing::info!("journal_written_again");
                 }
                 self.healthy = true;
             }
             Err(error) => {
                 self.shared.metrics.journal_failure();
                 if self.healthy {
-                    tracing::warn!(%error, "the journal of divergences cannot be written; it waits in memory");
+                    tracing::warn!(%error, "journal_not_written");
                 }
                 self.healthy = false;
                 rows.into_iter().for_each(|row| self.wait(row));

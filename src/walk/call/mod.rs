@@ -9,6 +9,7 @@ mod list_tokens;
 mod rates;
 mod read_by_guid;
 mod read_invoice;
+mod resend_notification;
 mod wallets;
 
 use bytes::Bytes;
@@ -124,6 +125,9 @@ impl Call<'_> {
                 list_invoices::list_invoices(&mut self, &shop).await
             }
             (Endpoint::ReadByGuid, Caller::Shop(shop)) => read_by_guid::read_by_guid(&mut self, &shop).await,
+            (Endpoint::ResendNotification, Caller::Shop(shop)) => {
+                resend_notification::resend_notification(&mut self, shop).await
+            }
             (Endpoint::Rates, Caller::Visitor(store)) => rates::rates(&mut self, store).await,
             (Endpoint::Currencies, _) => Ok(currencies::list(&self).into()),
             (Endpoint::SupportedWallets, _) => Ok(wallets::list().into()),
@@ -134,6 +138,7 @@ impl Call<'_> {
                 | Endpoint::V1CreateInvoice
                 | Endpoint::ListInvoices
                 | Endpoint::ReadByGuid
+                | Endpoint::ResendNotification
                 | Endpoint::Rates,
                 _,
             ) => Err(AuthenticateError::CredentialMissing.into()),
