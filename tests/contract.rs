@@ -86,7 +86,7 @@ fn spellings_that_clients_send() {
         ("/api/rates", "rates"),
         ("/invoice?id=K8D2gBq3uNQyRfP1tNQv3w&view=modal", "checkout_page"),
         ("/i/K8D2gBq3uNQyRfP1tNQv3w", "checkout_page"),
-        ("/dashboard/merchant/api-tokens", "refused_page"),
+        ("/dashboard/merchant/api-tokens", "pairing_page"),
         ("/bitpay.js", "refused_page"),
         ("/BTC", "unknown"),
         ("/", "unknown"),

@@ -23,6 +23,8 @@ pub enum Endpoint {
     CreateInvoice,
     /// `GET /invoices/:id`.
     ReadInvoice,
+    /// `/api-access-request` and `/dashboard/merchant/api-tokens`: where merchants look at a pairing code.
+    PairingPage,
     /// `POST /api/invoice`.
     V1CreateInvoice,
     /// `GET /api/invoice/:id`.
@@ -52,6 +54,7 @@ impl Endpoint {
             Self::ListTokens => "list_tokens",
             Self::CreateInvoice => "create_invoice",
             Self::ReadInvoice => "read_invoice",
+            Self::PairingPage => "pairing_page",
             Self::V1CreateInvoice => "v1_create_invoice",
             Self::V1ReadInvoice => "v1_read_invoice",
             Self::ListInvoices => "list_invoices",

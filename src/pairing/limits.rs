@@ -11,19 +11,22 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 const ASKS_PER_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// Codes that one network may try, an hour: far more than shops need, far too few to hit one of 58^7.
 const TRIES_PER_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
+/// Looks at codes by browsers of one network, an hour: an open page looks every ten seconds.
+const LOOKS_PER_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(1799);
 /// Networks remembered before those are dropped that have been quiet.
 const REMEMBERED: usize = 4096;
 
-/// Both limits, per network.
+/// The limits, per network.
 pub(super) struct Limits {
     asks: DefaultKeyedRateLimiter<IpAddr>,
     tries: DefaultKeyedRateLimiter<IpAddr>,
+    looks: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Limits {
     pub(super) fn new() -> Self {
         let limiter = |per_hour| RateLimiter::keyed(Quota::per_hour(per_hour));
-        Self { asks: limiter(ASKS_PER_HOUR), tries: limiter(TRIES_PER_HOUR) }
+        Self { asks: limiter(ASKS_PER_HOUR), tries: limiter(TRIES_PER_HOUR), looks: limiter(LOOKS_PER_HOUR) }
     }
 
     /// Whether this address may ask for one more code.
@@ -35,6 +38,11 @@ impl Limits {
     /// on past the limit until it hits.
     pub(super) fn may_try(&self, address: IpAddr) -> bool {
         passes(&self.tries, address)
+    }
+
+    /// Whether a browser at this address may look at one more code. Right ones count, too.
+    pub(super) fn may_look(&self, address: IpAddr) -> bool {
+        passes(&self.looks, address)
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod limits;
 mod mint;
 mod operator;
+mod page;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use limits::Limits;
 pub use answer::{TokenAnswer, list_tokens};
 pub use mint::{Mint, token_context, token_text};
 pub use operator::{OperatorError, approve, new_code};
+pub use page::{Standing, page, way_back};
 
 /// Codes live for a day (BitPay's own: samples v2-2021-token-pairing; BTCPay gives 15 minutes).
 pub const CODE_LIVES_MS: i64 = 24 * 3_600_000;
@@ -156,6 +158,22 @@ impl PairingDesk {
         match request.code.clone() {
             Some(code) => self.claim(request, &code, now_ms).await,
             None => self.ask(request, now_ms).await,
+        }
+    }
+
+    /// What a merchant's browser may see of a code. Looks are counted: the page must be no way to guess.
+    pub async fn look(&self, code: Option<&str>, address: IpAddr, now_ms: i64) -> Standing {
+        let Some(code) = code else { return Standing::Nothing };
+        if !self.limits.may_look(address) {
+            return Standing::Unknown(PairingError::RateLimited);
+        }
+        if !page::is_code(code) {
+            return Standing::Unknown(PairingError::CodeUnknown);
+        }
+        match self.ledger.find_pairing(&token_hash(code)).await {
+            Ok(Some(pairing)) => Standing::of(pairing, now_ms),
+            Ok(None) => Standing::Unknown(PairingError::CodeUnknown),
+            Err(error) => Standing::Unknown(error.into()),
         }
     }
 

@@ -6,6 +6,7 @@ mod create_token;
 mod currencies;
 mod list_invoices;
 mod list_tokens;
+mod pairing_page;
 mod rates;
 mod read_by_guid;
 mod read_invoice;
@@ -114,6 +115,7 @@ impl Call<'_> {
     pub(super) async fn carry_out(mut self, caller: Caller) -> Result<Reply, Refusal> {
         match (self.route.endpoint, caller) {
             (Endpoint::CreateToken, _) => create_token::create_token(&self).await,
+            (Endpoint::PairingPage, _) => pairing_page::pairing_page(&mut self).await,
             (Endpoint::ListTokens, Caller::Key(entries)) => Ok(list_tokens::list_tokens(&mut self, &entries)),
             (Endpoint::CreateInvoice | Endpoint::V1CreateInvoice, Caller::Shop(shop)) => {
                 create_invoice::create_invoice(&mut self, shop).await
