@@ -22,6 +22,9 @@ pub(super) struct SandboxArgs {
     /// Where its owner makes stores and approves pairing codes (a page and JSON).
     #[arg(long, default_value = "127.0.0.1:23001", value_name = "ADDRESS")]
     owner: SocketAddr,
+    /// How many times faster its clock runs: invoices expire and notifications are repeated sooner.
+    #[arg(long, default_value_t = 1, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    faster: u32,
     #[command(subcommand)]
     command: Option<OwnerCommand>,
 }
@@ -29,17 +32,17 @@ pub(super) struct SandboxArgs {
 pub(super) async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         Some(command) => owner::run(command).await,
-        None => serve(args.listen, args.owner).await,
+        None => serve(args.listen, args.owner, args.faster).await,
     }
 }
 
-async fn serve(listen: SocketAddr, owner: SocketAddr) -> anyhow::Result<ExitCode> {
+async fn serve(listen: SocketAddr, owner: SocketAddr, faster: u32) -> anyhow::Result<ExitCode> {
     let lifecycle = Lifecycle::new();
     let signals = Signals::install()?;
     let (api, owner) = (TcpListener::bind(listen).await?, TcpListener::bind(owner).await?);
     println!("BTCPay look-alike  http://{}", api.local_addr()?);
     println!("Its owner's page   http://{}", owner.local_addr()?);
-    let sandbox = Sandbox::new(super::demo::sandbox_options());
+    let sandbox = Sandbox::new(super::demo::sandbox_options().faster(faster));
     lifecycle.spawn("sandbox", sandbox.clone().serve(api, lifecycle.soft().clone()));
     lifecycle.spawn("owner", sandbox.serve_owner(owner, lifecycle.soft().clone()));
     Ok(lifecycle.run(signals, std::time::Duration::from_secs(1)).await.exit_code().into())

@@ -1,6 +1,18 @@
 //! The owner's port: a page for people, a few JSON calls for other programs.
 //!
-//! It has no login; it belongs on a loopback address only.
+//! It has no login; it belongs on a loopback address only. All calls are POSTs of a JSON object of
+//! texts (or of a form, which leads back to the page):
+//!
+//! | path | members |
+//! |---|---|
+//! | `/stores` | `name` |
+//! | `/stores/S/pairing-codes`, `/stores/S/legacy-api-key` | `label` |
+//! | `/stores/S/invoices` | `count`, `body` of the request they are like, `everyMs` |
+//! | `/approve` | `code`, `store` |
+//! | `/invoices/ID/pay` | `bitcoin`; without it all that is due |
+//! | `/invoices/ID/confirm`, `expire`, `mark-settled`, `mark-invalid`, `refund`, `archive` | |
+//! | `/blocks` | `count` |
+//! | `/restart` | BTCPay is started again: waiting notifications are forgotten |
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -149,11 +161,12 @@ fn page(owner: &Owner) -> Answer {
     let body = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>payferry sandbox</title></head>\n\
          <body><h1>payferry sandbox</h1>\n<h2>Stores</h2>\n<ul>{}</ul>\n{}\n<h2>Waiting for approval</h2>\n<ul>{}</ul>\n\
-         <h2>Invoices</h2>\n<table>{}</table>\n</body></html>\n",
+         <h2>Invoices</h2>\n<table>{}</table>\n<h2>Notifications</h2>\n<ul>{}</ul>\n</body></html>\n",
         stores(owner),
         form("/stores", "<input name=\"name\" placeholder=\"name\">", "Make a store"),
         codes(owner),
         invoices(owner),
+        notifications(owner),
     );
     let mut answer = Answer { framing: Framing::Length, guard: Guard::Api, ..Answer::empty(200) };
     answer.body = Bytes::from(body);
@@ -195,15 +208,27 @@ fn invoices(owner: &Owner) -> String {
         let order = escaped(invoice.order_id.as_deref().unwrap_or_default());
         let exception = invoice.exception.unwrap_or_default();
         rows.push_str(&format!(
-            "<tr><td>{}</td><td><code>{}</code></td><td>{order}</td><td>{} {}</td><td>{} {exception}</td></tr>\n",
+            "<tr><td>{}</td><td><code>{}</code></td><td>{order}</td><td>{} {}</td><td>{} {exception}</td><td>{}</td></tr>\n",
             when(invoice.created_ms),
             invoice.id,
             invoice.price.json(),
             escaped(&invoice.currency),
             invoice.status.word(),
+            buttons(&invoice.id),
         ));
     }
     rows
+}
+
+/// What can happen to an invoice.
+fn buttons(id: &str) -> String {
+    let acts = [("pay", "Pay"), ("confirm", "Confirm"), ("expire", "Expire"), ("mark-invalid", "Invalidate")];
+    acts.iter().map(|(act, word)| form(&format!("/invoices/{id}/{act}"), "", word)).collect()
+}
+
+fn notifications(owner: &Owner) -> String {
+    let log = owner.notification_log();
+    log.iter().rev().take(50).map(|line| format!("<li>{}</li>\n", escaped(line))).collect()
 }
 
 /// Text for HTML.

@@ -169,8 +169,11 @@ impl State {
 
     /// Invoices whose time has come, in order; told once.
     pub fn due(&mut self, now_ms: i64) -> Vec<usize> {
-        let later = self.alarms.split_off(&(now_ms + 1));
-        std::mem::replace(&mut self.alarms, later).into_values().flatten().collect()
+        let mut due = Vec::new();
+        while let Some(first) = self.alarms.first_entry().filter(|first| *first.key() <= now_ms) {
+            due.extend(first.remove());
+        }
+        due
     }
 
     /// The invoice of that id, exact letter case.
