@@ -24,7 +24,7 @@ fn every_call_of_bitpay_has_a_row() {
         assert_ne!(row.serve.is_some(), row.refuse.is_some(), "{} {}", row.method, row.path);
     }
     let serving: HashSet<_> = endpoints::rows().iter().filter_map(|row| row.serve).collect();
-    assert_eq!(serving.len(), 13);
+    assert_eq!(serving.len(), 14);
 }
 
 #[test]
