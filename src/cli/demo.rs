@@ -100,6 +100,8 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn write_config(folder: &Path, args: &DemoArgs, sandbox_url: &str) -> anyhow::Result<PathBuf> {
+    // The sandbox must know where to notify before payferry listens there.
+    let notify = std::net::TcpListener::bind(LOOPBACK)?.local_addr()?;
     super::ca::issue(&folder.join("tls"), &["127.0.0.1".to_owned(), "localhost".to_owned()])?;
     MasterSecret::create(&folder.join("master.secret"), new_secret())?;
     let text = format!(
@@ -107,6 +109,8 @@ fn write_config(folder: &Path, args: &DemoArgs, sandbox_url: &str) -> anyhow::Re
          certificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"\n\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n\n\
          [btcpay.sandbox]\npublic_url = \"{sandbox_url}\"\n\n\
+         [notify]\nlisten = \"{notify}\"\npublic_url = \"http://{notify}\"\ncomplete_after_seconds = 10\n\
+         allow_private = [\"127.0.0.0/8\", \"::1/128\"]\n\n\
          [ledger]\npath = \"ledger.sqlite3\"\n\n\
          [secrets]\nmaster_secret_file = \"master.secret\"\n",
         args.http_listen, args.https_listen

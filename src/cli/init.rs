@@ -64,6 +64,8 @@ fn text(url: &PublicUrl, data: &Path) -> String {
          # https = \"0.0.0.0:443\"\n# certificate_file = \"tls/certificate.pem\"\n# key_file = \"tls/key.pem\"\n\n\
          [admin]\nlisten = \"127.0.0.1:9470\"\n\n\
          [btcpay.main]\npublic_url = \"{url}\"\n\n\
+         # BTCPay tells payferry at once when an invoice changes; without it payferry looks once a minute.\n\
+         # [notify]\n# listen = \"127.0.0.1:9471\"\n# public_url = \"http://127.0.0.1:9471\"\n\n\
          [ledger]\npath = \"{data}/ledger.sqlite3\"\n\n\
          [secrets]\nmaster_secret_file = \"{data}/master.secret\"\n"
     )
