@@ -17,16 +17,6 @@ use payferry::contract::ErrorCode;
 use payferry::delivery::{DeliveryError, TargetError};
 use payferry::presented::alarm_texts;
 
-/// Commands that documents name before they are built; each fails here as soon as it exists, so that
-/// the list ends empty.
-const SOON_COMMANDS: &[(&str, &str)] = &[("explain", "comes when v1 keys are authenticated")];
-
-/// Error codes with a heading before payferry has them; see [`SOON_COMMANDS`].
-const SOON_CODES: &[&str] = &[];
-
-/// The same for warnings.
-const SOON_EVENTS: &[&str] = &[];
-
 /// A program that a First line may begin with.
 const PROGRAMS: &[&str] = &["payferry", "curl", "journalctl", "systemctl", "df", "ls", "getent"];
 
@@ -41,14 +31,6 @@ fn assert_headings(part: &str, wanted: &BTreeSet<String>) {
     assert_eq!(runbook.entries(part).count(), found.len(), "{part}: a heading stands twice");
 }
 
-/// What payferry has, and what it is to have soon; a name in both means that the list is to be tightened.
-fn with_soon(mut has: BTreeSet<String>, soon: &[&str], list: &str) -> BTreeSet<String> {
-    for name in soon {
-        assert!(has.insert((*name).to_owned()), "{name} exists now: take it out of {list}");
-    }
-    has
-}
-
 #[test]
 fn every_alarm_has_its_heading() {
     let alarms = alarm_texts().iter().map(|text| text.alarm.as_str().to_owned()).collect();
@@ -58,7 +40,7 @@ fn every_alarm_has_its_heading() {
 #[test]
 fn every_error_code_has_its_heading() {
     let codes = ErrorCode::ALL.iter().map(|code| code.name().to_owned()).collect();
-    assert_headings("Error codes", &with_soon(codes, SOON_CODES, "SOON_CODES"));
+    assert_headings("Error codes", &codes);
 }
 
 /// One of each; a new variant does not compile here before it is listed.
@@ -93,7 +75,7 @@ fn every_result_of_a_delivery_has_its_heading() {
 fn every_warning_has_its_heading() {
     let messages = events::warnings();
     assert!(messages.contains("created_after_deadline"), "the sources are not read: {messages:?}");
-    assert_headings("Warnings in the log", &with_soon(messages, SOON_EVENTS, "SOON_EVENTS"));
+    assert_headings("Warnings in the log", &messages);
 }
 
 /// Whoever was woken reads four lines: what is seen, the first command, what to do, whether to switch back.
@@ -154,22 +136,13 @@ fn wrong(command: &[String]) -> Option<String> {
     None
 }
 
-fn is_soon(command: &[String]) -> bool {
-    let name = command.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
-    SOON_COMMANDS.iter().any(|(soon, _)| *soon == name)
-}
-
 #[test]
 fn every_command_in_the_documents_exists() {
-    for (name, why) in SOON_COMMANDS {
-        let exists = Cli::command().find_subcommand(name).is_some();
-        assert!(!exists, "payferry {name} exists now ({why}): take it out of SOON_COMMANDS");
-    }
     let mut seen = 0;
     for (file, text) in documents() {
         for command in commands(&text) {
             seen += 1;
-            let found = wrong(&command).filter(|_| !is_soon(&command));
+            let found = wrong(&command);
             assert_eq!(found, None, "{file}: payferry {}", command.join(" "));
         }
     }

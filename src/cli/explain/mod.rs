@@ -120,19 +120,28 @@ fn section(voice: Voice, name: &str, value: &Value) {
     match value {
         Value::Object(members) => members.iter().for_each(|(member, value)| line(voice, 2, member, value)),
         Value::Array(entries) if entries.is_empty() => voice.say("  nothing"),
-        other => line(voice, 2, "", other),
+        Value::Array(entries) => entries.iter().for_each(|entry| line(voice, 2, "", entry)),
+        other => voice.say(format_args!("  {}", text(other))),
     }
 }
 
 fn line(voice: Voice, indent: usize, name: &str, value: &Value) {
     let name = name.replace('_', " ");
     match value {
+        Value::Object(members) if name.is_empty() => {
+            members.iter().for_each(|(member, value)| line(voice, indent, member, value));
+        }
         Value::Object(members) => {
             voice.say(format_args!("{:indent$}{name}", ""));
             members.iter().for_each(|(member, value)| line(voice, indent + 2, member, value));
         }
         Value::Array(entries) => entries.iter().for_each(|entry| line(voice, indent, &name, entry)),
-        Value::String(text) => voice.say(format_args!("{:indent$}{name:<20} {}", "", text.escape_debug())),
-        other => voice.say(format_args!("{:indent$}{name:<20} {other}", "")),
+        other => voice.say(format_args!("{:indent$}{name:<20} {}", "", text(other))),
     }
+}
+
+/// Nothing that a shop sent moves the terminal.
+fn text(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -89,7 +89,7 @@ fn meaning(settlement: Settlement, rule: &SettlementRule) -> String {
             "{warning}, and a payment that is replaced before its first block takes the goods with it"
         ),
         (Settlement::Btcpay, _) => {
-            format!("{warning}; settlement = \"bitpay\" for the store makes it six again")
+            format!("{warning}; payferry store set NAME --settlement bitpay makes it six again")
         }
         (Settlement::Bitpay, _) => warning,
     }
