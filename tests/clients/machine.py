@@ -99,7 +99,7 @@ class Payferry:
     def _adopt(self, before):
         try:
             new = self.pending() - before
-            for _ in range(30):
+            for _ in range(100):
                 if new:
                     break
                 time.sleep(0.1)

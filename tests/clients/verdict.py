@@ -36,11 +36,12 @@ def judged(crossing, steps, orders, sandbox):
     dollars = dollars_of(made.values())
     usual = "v1" if crossing.facts.get("v1") else "merchant"
 
-    def invoice(held, create, step="create"):
-        return judge.invoice(held or {}, by_name[create["order"]], create, sandbox, AUDIENCES.get(step, usual))
+    def invoice(held, create, step):
+        audience = AUDIENCES.get(step["step"], usual)
+        return judge.invoice(held or {}, by_name[create["order"]], create, sandbox, audience, step["at"])
 
     for step in steps:
-        name, held = step["step"], step.get("value")
+        name, held, check = step["step"], step.get("value"), lambda one, create: invoice(one, create, step)
         if name in REFUSALS:
             step["wrong"] = not_refused(step, crossing.facts["error"])
             step["refused"] = not step["wrong"]
@@ -48,12 +49,12 @@ def judged(crossing, steps, orders, sandbox):
             step["wrong"] = [step["error"]]
         elif name in INVOICES:
             create = made["pos-create" if name.startswith("pos") else "create", step["order"]]
-            step["wrong"] = invoice(held, create, name)
+            step["wrong"] = invoice(held, create, step)
             if name not in ("create", "pos-create"):
                 step["wrong"] += judge.changed(create["value"], held or {})
         else:
             step["wrong"] = {
-                "list": lambda: judge.listed(held, [one for (kind, _), one in made.items() if kind == "create"], invoice),
+                "list": lambda: judge.listed(held, [one for (kind, _), one in made.items() if kind == "create"], check),
                 "list-none": lambda: [] if held == [] else [f"{len(held or [])} invoices of days that had none"],
                 "rates": lambda: judge.rates(held, dollars),
                 "rates-late": lambda: judge.rates(held, dollars),

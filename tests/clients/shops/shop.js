@@ -16,7 +16,7 @@ async function step(order, name, work, more = {}) {
   } catch (error) {
     Object.assign(noted, { ok: false, error: words(error), kind: kind(error) });
   }
-  steps.push(Object.assign(noted, more));
+  steps.push(Object.assign(noted, more, { at: Date.now() }));
   fs.writeFileSync(job.report, JSON.stringify({ steps }));
   return value;
 }

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 JOB = json.loads(sys.argv[1])
 STEPS = []
@@ -21,7 +22,7 @@ def step(order, name, work):
         noted.update(ok=True, value=value, **told)
     except Exception as error:  # what the library threw is what is shown
         noted.update(ok=False, error=f"{type(error).__name__}: {error}"[:2000], kind=type(error).__name__)
-    STEPS.append(noted)
+    STEPS.append({**noted, "at": time.time_ns() // 1_000_000})
     pathlib.Path(JOB["report"]).write_text(json.dumps({"steps": STEPS}))
     return value
 
