@@ -3,83 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "support/told.rs"]
+mod told;
+
+use std::collections::BTreeSet;
 
 use payferry::contract::{Era, Form};
 use payferry::notify::{Wants, selected};
 use payferry::presented::{Presented, PublicStatus, Seen, Settings, Settlement, Speed, Status, Step, step};
-use serde::Deserialize;
+use told::{Life, Reading, lives, told};
 
 /// Short beside the seconds in which the lives were recorded.
 const PAUSE: i64 = 500;
 const PATIENCE: i64 = 3_600_000;
-
-/// One life: what a signed read said when, and the public answers of those asked for as `low`.
-#[derive(Deserialize)]
-struct Life {
-    id: String,
-    speed: Option<String>,
-    readings: Vec<Reading>,
-}
-
-#[derive(Deserialize)]
-struct Reading {
-    t: i64,
-    is: String,
-    paid: String,
-    public: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Told {
-    life: Vec<Story>,
-    bitpay: Vec<BitpayStory>,
-    left_out: Vec<LeftOut>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Story {
-    story: String,
-    #[serde(default, rename = "why")]
-    _why: String,
-    lives: Vec<String>,
-    extended: String,
-    full: String,
-    neither: String,
-    full_2021: String,
-    neither_2021: String,
-    neither_2021_low: String,
-    alarms: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BitpayStory {
-    #[serde(default, rename = "why")]
-    _why: String,
-    lives: Vec<String>,
-    extended: String,
-    alarms: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LeftOut {
-    reason: String,
-    lives: Vec<String>,
-}
-
-fn lives() -> BTreeMap<String, Life> {
-    let text = std::fs::read_to_string("tests/data/lives.jsonl").unwrap();
-    let life = |line: &str| serde_json::from_str::<Life>(line).unwrap();
-    text.lines().map(life).map(|life| (life.id.clone(), life)).collect()
-}
-
-fn told() -> Told {
-    toml::from_str(&std::fs::read_to_string("tests/data/told.toml").unwrap()).unwrap()
-}
 
 /// `Processing due 0 blocks 3`
 fn public(text: &str) -> PublicStatus {

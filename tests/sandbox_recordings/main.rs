@@ -11,6 +11,8 @@ mod keys;
 mod life;
 mod lives;
 mod names;
+#[path = "../support/recorded_life.rs"]
+mod recorded_life;
 mod recording;
 mod sink;
 mod variations;

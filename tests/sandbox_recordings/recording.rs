@@ -128,16 +128,3 @@ pub fn mark_crowded(exchanges: &mut [Exchange]) {
         exchange.result = list.iter().any(Value::is_object).then_some(list);
     }
 }
-
-/// Every recorded life: its heading and its steps.
-pub fn lives() -> Vec<(Value, Vec<Value>)> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder().join("life")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let one = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).unwrap();
-        let mut lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        (lines.next().unwrap(), lines.collect())
-    };
-    files.iter().map(one).collect()
-}
