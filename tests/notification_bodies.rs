@@ -6,6 +6,8 @@
 mod handlers;
 #[path = "notification_bodies/selection.rs"]
 mod selection;
+#[path = "notification_bodies/webhook_models.rs"]
+mod webhook_models;
 
 use std::collections::BTreeSet;
 
