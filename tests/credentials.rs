@@ -53,26 +53,48 @@ struct Visitor {
 }
 
 impl Visitor {
-    async fn create(&self) -> Answer {
-        let order = self.shop.order(PLAIN);
+    async fn create(&self, guid: &str) -> Answer {
+        let members = format!(r#"{PLAIN},"guid":"{guid}""#);
+        let order = self.shop.order(&members);
         match &self.way {
             Way::Signed | Way::KeyAlone => self.shop.send(Method::POST, "/invoices", &order, true).await,
             Way::Pos => self.shop.send(Method::POST, "/invoices", &order, false).await,
             Way::Basic(key) => {
                 let headers = [JSON, ("authorization", key.as_str())];
-                self.shop.send_headers(Method::POST, "/invoices", &format!("{{{PLAIN}}}"), &headers).await
+                self.shop.send_headers(Method::POST, "/invoices", &format!("{{{members}}}"), &headers).await
             }
         }
     }
 
     async fn read(&self, id: &str) -> Answer {
-        let (bare, token) = (format!("/invoices/{id}"), format!("/invoices/{id}?token={}", self.shop.token));
+        self.get(&format!("/invoices/{id}")).await
+    }
+
+    async fn get(&self, bare: &str) -> Answer {
+        let token = format!("{bare}?token={}", self.shop.token);
         match &self.way {
             Way::Signed => self.shop.send(Method::GET, &token, "", true).await,
-            Way::KeyAlone => self.shop.send(Method::GET, &bare, "", true).await,
+            Way::KeyAlone => self.shop.send(Method::GET, bare, "", true).await,
             Way::Pos => self.shop.send(Method::GET, &token, "", false).await,
             Way::Basic(key) => {
-                self.shop.send_headers(Method::GET, &bare, "", &[("authorization", key.as_str())]).await
+                self.shop.send_headers(Method::GET, bare, "", &[("authorization", key.as_str())]).await
+            }
+        }
+    }
+}
+
+impl Visitor {
+    /// A list is all of the store's, or refused: without a token, and to POS tokens in BitPay's words.
+    fn assert_lists(&self, listed: &Answer, invoices: &[(String, String, String)]) {
+        if self.name.contains("pos") {
+            listed.assert_refused("facade_not_supported");
+            assert!(listed.text.contains("This endpoint does not support the `pos` facade"), "{listed:?}");
+        } else if matches!(self.way, Way::KeyAlone) {
+            listed.assert_refused("token_missing");
+        } else {
+            let own = invoices.iter().filter(|(store, ..)| *store == self.store);
+            for (_, id, _) in own {
+                assert!(listed.text.contains(id.as_str()), "{} does not list {id}: {listed:?}", self.name);
             }
         }
     }
@@ -123,24 +145,30 @@ async fn no_credential_of_any_kind_opens_another_store() {
     }
     let mut invoices = Vec::new();
     for visitor in &all {
-        let id = visitor.create().await.invoice_id();
+        let guid = format!("guid-{}", invoices.len());
+        let id = visitor.create(&guid).await.invoice_id();
         let made = stage.invoices().into_iter().find(|invoice| invoice.id == id).unwrap();
         let names = stage.sandbox.owner().stores();
         let (_, name) = names.into_iter().find(|(id, _)| *id == made.store).unwrap();
         assert_eq!(name, visitor.store, "{} made an invoice", visitor.name);
-        invoices.push((visitor.store.clone(), id));
+        invoices.push((visitor.store.clone(), id, guid));
     }
     let mut crossings = 0;
     for visitor in &all {
-        for (store, id) in &invoices {
-            let answer = visitor.read(id).await;
+        let listed = visitor.get("/invoices").await;
+        for (store, id, guid) in &invoices {
+            let (answer, by_guid) =
+                (visitor.read(id).await, visitor.get(&format!("/invoices/guid/{guid}")).await);
             if *store == visitor.store {
                 assert_eq!(&answer.invoice_id(), id, "{}", visitor.name);
+                assert!(by_guid.status != 200 || by_guid.invoice_id() == *id, "{by_guid:?}");
             } else {
                 answer.assert_refused("object_not_found");
-                crossings += usize::from(answer.status == 200);
+                let told = [&answer, &by_guid, &listed].map(|told| told.text.contains(id.as_str()));
+                crossings += told.into_iter().filter(|told| *told).count();
             }
         }
+        visitor.assert_lists(&listed, &invoices);
     }
     assert_eq!((crossings, all.len(), invoices.len()), (0, 21, 21));
 }
