@@ -116,10 +116,8 @@ impl Directory {
             let version = self.ledger.version().await;
             let changed = match version {
                 Ok(version) if last == Some(version) => continue,
-                Ok(version) => {
-                    last = Some(version);
-                    self.refresh().await
-                }
+                // Only what was really read counts as seen: else a revoked credential would go on.
+                Ok(version) => self.refresh().await.map(|()| last = Some(version)),
                 Err(error) => Err(error),
             };
             if let Err(error) = changed {

@@ -1,6 +1,7 @@
 //! One connection, one POST, one answer.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
@@ -18,18 +19,22 @@ use super::{DeliveryError, Roots, Target};
 
 /// What is read of an answer's body before the connection is closed.
 const LONGEST_ANSWER: usize = 64 * 1024;
+/// How long one address of several is given.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How long it is read at most.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// Largest head of an answer, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
 
-/// Connects to the checked address and gives the status of the answer.
+/// Connects to the first of the checked addresses that answers and gives the status of its answer.
 pub(super) async fn exchange(
     target: &Target,
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     roots: &Roots,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<u16, DeliveryError> {
-    let stream = TcpStream::connect(address).await.map_err(|_| DeliveryError::Unreachable)?;
+    let stream = connect(addresses).await?;
     let request = request(target, headers, body)?;
     if !target.is_tls() {
         return converse(stream, request).await;
@@ -39,6 +44,16 @@ pub(super) async fn exchange(
     let connector = TlsConnector::from(std::sync::Arc::clone(&roots.0));
     let stream = connector.connect(name, stream).await.map_err(|error| DeliveryError::Tls(why(&error)))?;
     converse(stream, request).await
+}
+
+/// One after the other, as long as not a byte was sent: a name may have an address that is dead.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DeliveryError> {
+    for address in addresses {
+        if let Ok(Ok(stream)) = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+            return Ok(stream);
+        }
+    }
+    Err(DeliveryError::Unreachable)
 }
 
 /// rustls names what is wrong with a certificate; that is what the operator must know.
@@ -78,8 +93,13 @@ where
     let connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let answer = sender.send_request(request).await.map_err(|_| DeliveryError::Cut)?;
     let status = answer.status().as_u16();
-    // Read politely, so that the shop's script is not killed while it prints; what it says counts for nothing.
-    let _ = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
-    drop(connection);
+    // Read politely, so that the shop's script is not killed while it prints; what it says counts for nothing,
+    // and nobody waits for it.
+    tokio::spawn(async move {
+        let _ =
+            tokio::time::timeout(DRAIN_WITHIN, Limited::new(answer.into_body(), LONGEST_ANSWER).collect())
+                .await;
+        drop(connection);
+    });
     Ok(status)
 }

@@ -114,8 +114,8 @@ impl Deliveries {
         body: Bytes,
     ) -> Result<u16, DeliveryError> {
         let exchange = async {
-            let address = self.resolve(target).await?;
-            exchange::exchange(target, address, pinned.unwrap_or(&self.roots), headers, body).await
+            let addresses = self.resolve(target).await?;
+            exchange::exchange(target, &addresses, pinned.unwrap_or(&self.roots), headers, body).await
         };
         let status =
             tokio::time::timeout(self.within, exchange).await.map_err(|_| DeliveryError::TimedOut)??;
@@ -126,8 +126,8 @@ impl Deliveries {
         }
     }
 
-    /// The first address that may be used.
-    async fn resolve(&self, target: &Target) -> Result<SocketAddr, DeliveryError> {
+    /// The addresses that may be used.
+    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, DeliveryError> {
         let found = tokio::net::lookup_host((target.host(), target.port())).await;
         let addresses: Vec<SocketAddr> = found.map_err(|_| DeliveryError::NameUnknown)?.collect();
         if addresses.is_empty() {
@@ -137,6 +137,7 @@ impl Deliveries {
             is_public(address.ip())
                 || self.allowed.iter().any(|net| net.contains(&address.ip().to_canonical()))
         };
-        addresses.into_iter().find(usable).ok_or(DeliveryError::Private)
+        let usable: Vec<SocketAddr> = addresses.into_iter().filter(usable).collect();
+        if usable.is_empty() { Err(DeliveryError::Private) } else { Ok(usable) }
     }
 }

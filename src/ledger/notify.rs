@@ -28,6 +28,8 @@ pub struct Attended {
     pub wakes: i64,
     /// The shop or the operator asked to hear the state again.
     pub resend: bool,
+    /// BTCPay has notified of it: it is looked at before those that are only polled.
+    pub urgent: bool,
     /// The notification that waits for its shop.
     pub waiting: Option<Waiting>,
 }
@@ -97,6 +99,9 @@ pub enum Settled {
     Parked,
 }
 
+/// `wake_at` of an invoice that BTCPay has notified of: before all others.
+const URGENT: i64 = 0;
+
 const ATTENDED: &str = "SELECT invoices.*, notifications.id AS n_id, notifications.event AS n_event, \
      notifications.body_sealed AS n_body, notifications.tries AS n_tries, notifications.next_at AS n_next_at, \
      notifications.created_at AS n_created_at FROM invoices LEFT JOIN notifications \
@@ -107,12 +112,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`]; BTCPay must not hear a yes then.
-    pub async fn wake_notified(&self, notification_id: &str, now_ms: i64) -> Result<bool, LedgerError> {
+    pub async fn wake_notified(&self, notification_id: &str) -> Result<bool, LedgerError> {
         let id = notification_id.to_owned();
         let sql =
             "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE notification_id = ? AND relayed = 1";
         let write = self.writer.write(move |connection| {
-            let wake = sqlx::query(sql).bind(now_ms).bind(id.clone());
+            let wake = sqlx::query(sql).bind(URGENT).bind(id.clone());
             Box::pin(async move {
                 wake.execute(connection).await.map(|done| done.rows_affected() > 0).map_err(sqlite::error)
             })
@@ -212,13 +217,15 @@ impl Ledger {
         write.await
     }
 
-    /// Keeps what became of a delivery; `result` is a word for the operator.
+    /// Keeps what became of the delivery after `tries` others; `result` is a word for the operator. Nothing is
+    /// kept of a try that a replay overtook.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn settle_notification(
         &self,
         id: &str,
+        tries: u32,
         settled: Settled,
         result: &str,
         now_ms: i64,
@@ -230,11 +237,30 @@ impl Ledger {
             Settled::Parked => ("parked", None),
         };
         let sql = "UPDATE notifications SET state = ?, next_at = ?, tries = tries + 1, last_result = ?, last_at = ? \
-                   WHERE id = ? AND state = 'waiting'";
+                   WHERE id = ? AND state = 'waiting' AND tries = ?";
         let write = self.writer.write(move |connection| {
-            let settle =
-                sqlx::query(sql).bind(state).bind(next_at).bind(result.clone()).bind(now_ms).bind(id.clone());
+            let settle = sqlx::query(sql)
+                .bind(state)
+                .bind(next_at)
+                .bind(result.clone())
+                .bind(now_ms)
+                .bind(id.clone())
+                .bind(i64::from(tries));
             Box::pin(async move { settle.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Puts an invoice to sleep that cannot even be read, whoever woke it.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn defer(&self, row_id: &str, until_ms: i64) -> Result<(), LedgerError> {
+        let row_id = row_id.to_owned();
+        let write = self.writer.write(move |connection| {
+            let defer = sqlx::query("UPDATE invoices SET wake_at = ? WHERE row_id = ?");
+            let defer = defer.bind(until_ms).bind(row_id.clone());
+            Box::pin(async move { defer.execute(connection).await.map(drop).map_err(sqlite::error) })
         });
         write.await
     }
@@ -265,6 +291,7 @@ fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
         bound_at: get("updated_at")?,
         wakes: get("wakes")?,
         resend: get("resend")? != 0,
+        urgent: row.try_get::<Option<i64>, _>("wake_at").map_err(sqlite::error)? == Some(URGENT),
         waiting: waiting(row)?,
     })
 }

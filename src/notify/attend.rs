@@ -1,5 +1,7 @@
 //! Does what follows for one invoice: deliver what waits, look at BTCPay, take one step, sleep.
 
+use tokio_util::sync::CancellationToken;
+
 use super::look::{LookError, Looked};
 use super::schedule::next_look;
 use super::{Notifier, outbox};
@@ -46,25 +48,38 @@ pub(super) struct Case<'a> {
 
 impl Notifier {
     /// Attends to the invoice until it can sleep; whatever goes wrong is logged and tried again.
-    pub(super) async fn attend(&self, row_id: &str) {
-        if let Err(error) = self.turns(row_id).await {
+    pub(super) async fn attend(&self, row_id: &str, stop: &CancellationToken) {
+        if let Err(error) = self.turns(row_id, stop).await {
             tracing::warn!(row = row_id, %error, "invoice_not_attended");
             self.metrics.attend_failed();
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 
-    async fn turns(&self, row_id: &str) -> Result<(), AttendError> {
+    async fn turns(&self, row_id: &str, stop: &CancellationToken) -> Result<(), AttendError> {
         for turn in 1.. {
-            let Some(invoice) = self.ledger.attended(row_id).await? else { return Ok(()) };
-            let done = self.turn(&invoice).await;
+            if stop.is_cancelled() {
+                // In a drain nothing new is begun; the ledger has what is left.
+                return Ok(());
+            }
+            let invoice = match self.ledger.attended(row_id).await {
+                Err(error @ LedgerError::Unreadable(_)) => {
+                    self.ledger.defer(row_id, (self.clock)() + AFTER_DEFECT_MS).await?;
+                    return Err(error.into());
+                }
+                found => found?,
+            };
+            let Some(invoice) = invoice else { return Ok(()) };
+            let done = self.turn(&invoice, stop).await;
             let until = match &done {
                 Ok(Turn::Again) if turn < MOST_TURNS => continue,
                 Ok(Turn::Again) => Some((self.clock)() + AFTER_TROUBLE_MS),
                 Ok(Turn::Sleep(until)) => *until,
-                Err(AttendError::Sealed | AttendError::StoreUnknown) => {
-                    Some((self.clock)() + AFTER_DEFECT_MS)
-                }
+                Err(
+                    AttendError::Sealed
+                    | AttendError::StoreUnknown
+                    | AttendError::Ledger(LedgerError::Unreadable(_)),
+                ) => Some((self.clock)() + AFTER_DEFECT_MS),
                 Err(AttendError::Ledger(_)) => return done.map(drop),
             };
             self.ledger.sleep(row_id, invoice.wakes, until).await?;
@@ -73,7 +88,7 @@ impl Notifier {
         Ok(())
     }
 
-    async fn turn(&self, invoice: &Attended) -> Result<Turn, AttendError> {
+    async fn turn(&self, invoice: &Attended, stop: &CancellationToken) -> Result<Turn, AttendError> {
         if invoice.row.state != InvoiceState::Created || !invoice.row.relayed {
             return Ok(Turn::Sleep(None));
         }
@@ -84,7 +99,7 @@ impl Notifier {
         if let Some(waiting) = invoice.waiting.as_ref().filter(|waiting| waiting.tries == 0) {
             return Ok(self.deliver(&case, waiting).await?);
         }
-        match self.look(invoice, &store, &words).await {
+        match self.look(&case, stop).await {
             Ok(looked) => self.decide(&case, &looked).await,
             Err(error) => self.without_btcpay(&case, &error).await,
         }

@@ -16,6 +16,8 @@ use super::schedule::SETTLED_EVERY_MS;
 /// The longest sleep; another process may have asked for a resend.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// Clocks are set by so much all the time; what sleeps then sleeps no longer than this in addition, in ms.
+const CLOCK_MAY_STEP_MS: i64 = 5_000;
 /// How often the numbers of the outbox are refreshed.
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
@@ -65,19 +67,24 @@ impl Notifier {
         let mut gauge = tokio::time::interval(GAUGE_EVERY);
         while !stop.is_cancelled() {
             last_ms = self.watch_clock(last_ms).await;
-            let sleep = self.round(&under_way, &tasks).await;
+            let sleep = self.round(&under_way, &tasks, &stop).await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.awake.notified() => {}
                 _ = gauge.tick() => self.gauge().await,
                 () = tokio::time::sleep(sleep) => {}
-                Some(row_id) = nudges.recv() => self.spawn(&row_id, &under_way, &tasks),
+                Some(row_id) = nudges.recv() => self.spawn(&row_id, &under_way, &tasks, &stop),
             }
         }
     }
 
     /// Starts what is due; gives how long nothing is.
-    async fn round(self: &Arc<Self>, under_way: &UnderWay, tasks: &TaskTracker) -> Duration {
+    async fn round(
+        self: &Arc<Self>,
+        under_way: &UnderWay,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Duration {
         let busy = under_way.count();
         if busy >= self.config.attended_at_once {
             return Duration::from_millis(20);
@@ -89,7 +96,7 @@ impl Notifier {
                 let room = self.config.attended_at_once - busy;
                 let waiting = due.len() > busy;
                 for row_id in due.iter().take(busy + room) {
-                    self.spawn(row_id, under_way, tasks);
+                    self.spawn(row_id, under_way, tasks, stop);
                 }
                 let until = next.map_or(LONGEST_SLEEP, |at| millis(at - now_ms));
                 if waiting { Duration::from_millis(20) } else { until.min(LONGEST_SLEEP) }
@@ -105,14 +112,17 @@ impl Notifier {
     /// does: the clock was set back meanwhile.
     async fn watch_clock(&self, last_ms: i64) -> i64 {
         let now_ms = (self.clock)();
+        let at_start = last_ms == i64::MAX;
+        if !at_start && now_ms <= last_ms && now_ms >= last_ms - CLOCK_MAY_STEP_MS {
+            return last_ms;
+        }
         if now_ms < last_ms {
             let poll_ms = millis_of(self.config.poll_every_seconds).saturating_mul(10);
-            let at_start = last_ms == i64::MAX;
             let longest =
                 if at_start { now_ms.saturating_add(poll_ms.max(SETTLED_EVERY_MS)) } else { now_ms };
             if let Err(error) = self.ledger.wake_beyond(longest, now_ms).await {
                 tracing::warn!(%error, "notifications_not_read");
-                return i64::MAX;
+                return last_ms;
             }
         }
         now_ms
@@ -125,11 +135,17 @@ impl Notifier {
         }
     }
 
-    fn spawn(self: &Arc<Self>, row_id: &str, under_way: &UnderWay, tasks: &TaskTracker) {
+    fn spawn(
+        self: &Arc<Self>,
+        row_id: &str,
+        under_way: &UnderWay,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
         let Some(place) = under_way.take(row_id) else { return };
-        let notifier = Arc::clone(self);
+        let (notifier, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
-            notifier.attend(&place.row_id).await;
+            notifier.attend(&place.row_id, &stop).await;
             drop(place);
             notifier.awake.notify_one();
         });

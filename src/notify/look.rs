@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Notifier;
+use super::attend::Case;
 use crate::json::Object;
 use crate::ledger::{Attended, LedgerError, Store};
 use crate::presented::{PublicStatus, Seen, Settings, Speed};
@@ -81,7 +84,8 @@ impl Outages {
     fn may_ask(&self, server: &str, now_ms: i64) -> bool {
         let mut down = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match down.get_mut(server) {
-            Some(next) if *next > now_ms => false,
+            // Further ahead than a knock: the clock was set back.
+            Some(next) if *next > now_ms && *next <= now_ms + KNOCK_EVERY_MS => false,
             Some(next) => {
                 *next = now_ms + KNOCK_EVERY_MS;
                 true
@@ -103,17 +107,16 @@ impl Outages {
 
 impl Notifier {
     /// Reads the invoice at BTCPay, and its public status where the settlement counts blocks.
-    pub(super) async fn look(
-        &self,
-        invoice: &Attended,
-        store: &Store,
-        words: &Object,
-    ) -> Result<Looked, LookError> {
+    pub(super) async fn look(&self, case: &Case<'_>, stop: &CancellationToken) -> Result<Looked, LookError> {
+        let Case { invoice, store, words } = case;
         let id = invoice.row.invoice_id.as_deref().unwrap_or_default();
         if !self.outages.may_ask(&store.server, (self.clock)()) {
             return Err(LookError::Down);
         }
-        self.pace.until_ready().await;
+        // What BTCPay has notified of does not queue behind polls.
+        if !invoice.urgent {
+            stop.run_until_cancelled(self.pace.until_ready()).await.ok_or(LookError::Down)?;
+        }
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
         self.note(store, &answer.as_ref().map(|_| ()).map_err(Clone::clone)).await?;
         let facts = Facts::of_answer(&answer?)?;
@@ -121,7 +124,15 @@ impl Notifier {
         let mut seen = facts.seen().map_err(|_| LookError::Status)?;
         let counts = settings.settlement.rule(settings.speed).confirmations.is_some();
         if counts && facts.status == "paid" {
-            seen.public = self.public(store, id).await?;
+            seen.public = match self.public(store, id).await {
+                Ok(public) => public,
+                // The signed read stands: without the count of blocks only `confirmed` comes later.
+                Err(error) => {
+                    self.metrics.attend_failed();
+                    tracing::warn!(invoice = id, store = store.name, %error, "invoice_not_seen");
+                    None
+                }
+            };
         }
         Ok(Looked { facts, seen, settings })
     }
@@ -161,7 +172,12 @@ impl Notifier {
             }
             Ok(()) => {
                 if self.outages.is_up(&store.server) {
-                    let invoices = self.ledger.wake_open(&store.server, now_ms).await?;
+                    let woken = self.ledger.wake_open(&store.server, now_ms).await;
+                    if woken.is_err() {
+                        // Nothing is reconciled yet: the next good read tries again.
+                        self.outages.is_down(&store.server, now_ms);
+                    }
+                    let invoices = woken?;
                     tracing::warn!(server = store.server, invoices, "btcpay_back");
                 }
             }

@@ -19,8 +19,9 @@ use crate::pairing::token_text;
 use crate::presented::{Event, Speed, Step};
 use crate::walk::render::Invoice;
 
-/// When a delivery finds no free place at its shop, it asks again after so many ms.
+/// When a delivery finds no free place at its shop, it asks again after so many ms, and longer the more find none.
 const NO_PLACE_MS: i64 = 500;
+const NO_PLACE_MOST_MS: i64 = 30_000;
 
 static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
 static AGENT: LazyLock<HeaderValue> = LazyLock::new(|| HeaderValue::from_static("BitPay-IPN"));
@@ -60,10 +61,18 @@ impl Notifier {
                 return self.settle(case, waiting, &outcome).await.map(|()| Turn::Again);
             }
         };
-        let Some(place) = self.hosts.take(target.authority()) else {
-            return Ok(Turn::Sleep(Some((self.clock)() + NO_PLACE_MS)));
+        let place = match self.hosts.take(target.authority()) {
+            Ok(place) => place,
+            Err(refused) => {
+                let ms = NO_PLACE_MS.saturating_mul(1 + refused).min(NO_PLACE_MOST_MS);
+                return Ok(Turn::Sleep(Some((self.clock)() + ms)));
+            }
         };
         let Ok(body) = self.secrets.open(&context(&waiting.id), &waiting.body_sealed) else {
+            // It will never be readable; what the invoice has to tell next must not wait for it.
+            let now_ms = (self.clock)();
+            let (id, tries) = (&waiting.id, waiting.tries);
+            self.ledger.settle_notification(id, tries, Settled::Parked, "body_unreadable", now_ms).await?;
             return Err(LedgerError::Unreadable("notification body"));
         };
         let pinned = case.store.shop_ca_pem.as_ref().and_then(|pem| Roots::only(pem.as_bytes()).ok());
@@ -104,7 +113,7 @@ impl Notifier {
             Err(error) if error.is_final() => (Settled::Parked, error.code()),
             Err(error) => (self.again(waiting, now_ms), error.code()),
         };
-        self.ledger.settle_notification(&waiting.id, settled, result, now_ms).await?;
+        self.ledger.settle_notification(&waiting.id, waiting.tries, settled, result, now_ms).await?;
         self.metrics.delivery(&case.store.name, result);
         if let Err(error) = outcome {
             let (invoice, store) = (case.invoice.row.invoice_id.as_deref(), &case.store.name);

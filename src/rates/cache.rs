@@ -20,7 +20,7 @@ struct Kept<E> {
 impl<E: Clone> Kept<E> {
     fn counts(&self, now_ms: i64) -> bool {
         let lasts = if self.outcome.is_ok() { FRESH_MS } else { FAILED_MS };
-        now_ms.saturating_sub(self.at_ms) < lasts
+        (0..lasts).contains(&now_ms.saturating_sub(self.at_ms))
     }
 }
 

@@ -224,14 +224,17 @@ impl Creates {
     /// # Errors
     /// [`CreateError`]; after [`CreateError::Deadline`] the create goes on and its outcome is kept.
     pub async fn make(self: &Arc<Self>, commission: Commission, deadline: Deadline) -> Outcome {
-        let mut pending = self.start(commission)?;
+        let (mut pending, joined) = self.start(commission)?;
         let outcome = async {
             match pending.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.clone().unwrap_or(Err(CreateError::Lost)),
                 Err(_) => Err(CreateError::Lost),
             }
         };
-        deadline.bound(outcome).await.unwrap_or(Err(CreateError::Deadline))
+        let mut made = deadline.bound(outcome).await.unwrap_or(Err(CreateError::Deadline))?;
+        // Whoever joins reads no more than whoever comes later.
+        made.repeated |= joined;
+        Ok(made)
     }
 }
 

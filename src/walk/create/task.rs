@@ -13,11 +13,13 @@ pub(super) type Pending = watch::Receiver<Option<Outcome>>;
 
 impl Creates {
     /// Joins the create under way for the same guid and order, or starts one.
-    pub(super) fn start(self: &Arc<Self>, commission: Commission) -> Result<Pending, CreateError> {
+    ///
+    /// True for one that was joined: then the outcome is another request's.
+    pub(super) fn start(self: &Arc<Self>, commission: Commission) -> Result<(Pending, bool), CreateError> {
         let key = self.key(&commission);
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pending) = under_way.get(&key) {
-            return Ok(pending.clone());
+            return Ok((pending.clone(), true));
         }
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| CreateError::TooMany)?;
         let (tell, pending) = watch::channel(None);
@@ -32,7 +34,7 @@ impl Creates {
             log_if_late(&tell, &commission, &outcome);
             tell.send_replace(Some(outcome));
         });
-        Ok(pending)
+        Ok((pending, false))
     }
 
     fn key(&self, commission: &Commission) -> String {
