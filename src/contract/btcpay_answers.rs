@@ -50,9 +50,9 @@ impl BtcpayCall {
             Self::CreateInvoice => "create_invoice",
             Self::ReadInvoice => "read_invoice",
             Self::ListInvoices => "list_invoices",
-            Self::ListRates => "list_rates",
+            Self::ListRates => "rates",
             Self::ReadRate => "read_rate",
-            Self::ListRatesV1 => "list_rates_v1",
+            Self::ListRatesV1 => "rates_v1",
             Self::CreateToken => "create_token",
             Self::ListTokens => "list_tokens",
         }

@@ -35,7 +35,7 @@ pub(super) struct Findings {
 
 impl Default for Findings {
     fn default() -> Self {
-        Self { found: Vec::with_capacity(64), seen: [0; 64] }
+        Self { found: Vec::with_capacity(96), seen: [0; 64] }
     }
 }
 

@@ -57,7 +57,7 @@ impl Shape {
             Some(Value::Null) => Self::Null,
             Some(Value::Bool(_)) => Self::Boolean,
             Some(Value::Number(number)) => number_shape(number),
-            Some(Value::String(text)) if Number::parse(text).is_ok() => Self::DecimalText(count(text.len())),
+            Some(Value::String(text)) if is_decimal(text) => Self::DecimalText(count(text.len())),
             Some(Value::String(text)) => Self::Text(count(text.len())),
             Some(Value::Array(items)) => Self::Array(count(items.len())),
             Some(Value::Object(members)) => Self::Object(count(members.len())),
@@ -77,6 +77,17 @@ fn number_shape(number: &Number) -> Shape {
     let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let short = |digits: &str| u16::try_from(digits.len()).unwrap_or(u16::MAX);
     Shape::Number { whole: short(whole.trim_start_matches('-')), decimals: short(decimals), exponent }
+}
+
+/// Digits, with one point at most; asked of every text, so nothing is made of it.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut points = 0;
+    let good = digits.bytes().all(|byte| {
+        points += usize::from(byte == b'.');
+        byte.is_ascii_digit() || byte == b'.'
+    });
+    good && points <= 1 && digits.len() > points
 }
 
 pub(super) fn count(length: usize) -> u32 {

@@ -31,13 +31,15 @@ impl Witness<'_> {
 /// Notes the divergences of a create; returns how many. `public_url` is BTCPay's, see
 /// [`divergence::inspect_link`].
 pub fn observe_create(made: &Made, public_url: &str, witness: &Witness<'_>) -> u32 {
-    let call = BtcpayCall::CreateInvoice;
-    let mut found = invoice(call, &made.answer, Some(&made.words), public_url);
+    // A repeated create is answered from a read.
+    let read = made.repeated || made.found;
+    let looked_at = if read { BtcpayCall::ReadInvoice } else { BtcpayCall::CreateInvoice };
+    let mut found = invoice(looked_at, &made.answer, Some(&made.words), public_url);
     found.extend(made.left_out.iter().filter(|left| !is_seen_in_the_request(left)).map(in_request));
     if made.guid_reused {
         found.push(in_request(&LeftOut { pointer: "/guid", id: "guid-no-dedup" }));
     }
-    witness.note(call, found)
+    witness.note(BtcpayCall::CreateInvoice, found)
 }
 
 /// Notes the divergences of a read; returns how many. `words` is what the shop had sent, where it is known.
