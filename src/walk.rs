@@ -180,14 +180,15 @@ impl Walk {
         record: &mut RequestRecord,
         sharing: &mut Sharing,
     ) -> Result<Reply, Refusal> {
-        let presented = request.presented(route.endpoint, &self.limits.url_ports);
+        let presented = request.presented(route.endpoint, route.id(), &self.limits.url_ports);
         record.credential = authenticate::credential_hash(&presented);
         record.dialect = authenticate::claimed(&presented).as_str();
         if request.json.is_none() && route.endpoint == Endpoint::CreateInvoice {
             // Said before "no token": the token is in the body that cannot be read.
             request.members()?;
         }
-        let register = Register { directory: &self.directory, strangers: &self.strangers };
+        let (directory, strangers, secrets) = (&*self.directory, &*self.strangers, &*self.secrets);
+        let register = Register { directory, strangers, secrets };
         let caller = deadline.bound(authenticate::authenticate(&presented, register)).await??;
         record.dialect = caller.dialect().as_str();
         record.era = request.era(caller.fixed_era()).as_str();

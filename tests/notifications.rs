@@ -176,6 +176,14 @@ async fn a_shop_may_ask_to_hear_the_present_state_again() {
     assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"data":"Success"}"#));
     listening.hears(&["1003 paid", "1012 paid"]).await;
     assert_reads_agree(&listening);
+    // npm bitpay-sdk 1.4, 4.0 and 8.0 and PyPI bitpay 8.0 send the invoice's own token, not the merchant's.
+    let own = shop.read(&id).await.data_text("token");
+    let with_own = format!(r#"{{"token":"{own}"}}"#);
+    assert_eq!(shop.send(http::Method::POST, &target, &with_own, true).await.status, 200);
+    listening.hears(&["1003 paid", "1012 paid", "1012 paid"]).await;
+    shop.send(http::Method::POST, &target, &with_own, false).await.assert_bitpays_error();
+    let elsewhere = format!("/invoices/{}/notifications", order(&shop, &listening, "").await);
+    shop.send(http::Method::POST, &elsewhere, &with_own, true).await.assert_refused("token_invalid");
     shop.send(http::Method::POST, &target, &body, false).await.assert_bitpays_error();
     let stranger = stage.paired_shop().await;
     let body = format!(r#"{{"token":"{}"}}"#, stranger.token);

@@ -94,7 +94,7 @@ async fn explain(trial: &Trial<'_>, rehearsal: &Rehearsal) -> Object {
     let mut all = Object::new().with("request", request::described(trial, &whole, rehearsal));
     let called = route::route(trial.request.method(), trial.request.uri().path()).route.ok();
     if let Some(called) = called {
-        let presented = whole.presented(called.endpoint, &trial.config.shop.url_ports);
+        let presented = whole.presented(called.endpoint, called.id(), &trial.config.shop.url_ports);
         let known = proof::known(&presented, &called, rehearsal).await;
         all.push("era", proof::era(trial, &whole, known.era));
         all.push("credential", proof::credential(&presented, rehearsal).await);

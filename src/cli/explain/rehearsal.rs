@@ -25,6 +25,7 @@ use crate::journal::Journal;
 use crate::json::{self, Object, Value};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
+use crate::secrets::MasterSecret;
 use crate::telemetry::{Metrics, RequestRecord};
 use crate::walk::authenticate::Register;
 
@@ -43,6 +44,7 @@ pub(super) struct Rehearsal {
     pub(super) directory: Arc<Directory>,
     pub(super) ledger: Ledger,
     strangers: Arc<Strangers>,
+    secrets: Arc<MasterSecret>,
     status: StatusCode,
     body: Bytes,
     lifecycle: Lifecycle,
@@ -64,8 +66,8 @@ pub(super) async fn rehearse(trial: &Trial<'_>) -> anyhow::Result<Rehearsal> {
     let status = answer.status();
     let body = answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let sent = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-    let strangers = Strangers::new(secrets, now_ms, random);
-    Ok(Rehearsal { record, sent, directory, ledger, strangers, status, body, lifecycle })
+    let strangers = Strangers::new(Arc::clone(&secrets), now_ms, random);
+    Ok(Rehearsal { record, sent, directory, ledger, strangers, secrets, status, body, lifecycle })
 }
 
 /// The real rooms, with a ledger that undoes and every server replaced by the trap.
@@ -119,7 +121,7 @@ impl Rehearsal {
 
     /// Where callers are known; strangers are noted nowhere.
     pub(super) fn register(&self) -> Register<'_> {
-        Register { directory: &self.directory, strangers: &self.strangers }
+        Register { directory: &self.directory, strangers: &self.strangers, secrets: &self.secrets }
     }
 
     /// What the shop would get.

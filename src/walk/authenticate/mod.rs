@@ -16,7 +16,7 @@ use crate::contract::{Endpoint, Era, ErrorCode, Proof};
 use crate::directory::{Directory, Entry};
 use crate::json::Value;
 use crate::ledger::{Facade, Overrides, Store};
-use crate::secrets::{short_hash, token_hash};
+use crate::secrets::{MasterSecret, short_hash, token_hash};
 
 pub use signature::{signed_url, signer};
 
@@ -173,6 +173,8 @@ impl Unknown {
 pub struct Presented<'a> {
     /// What is asked for.
     pub endpoint: Endpoint,
+    /// The id in its path; empty where it has none.
+    pub id: &'a str,
     /// URL as it arrived.
     pub url: ReceivedUrl<'a>,
     /// Headers as they arrived.
@@ -202,6 +204,8 @@ pub struct Register<'a> {
     pub directory: &'a Directory,
     /// Who may be adopted.
     pub strangers: &'a Strangers,
+    /// What payferry's own tokens derive from.
+    pub secrets: &'a MasterSecret,
 }
 
 /// Decides who asks. A credential that is good but unknown is kept for adoption.

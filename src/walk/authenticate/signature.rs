@@ -8,7 +8,7 @@ use crate::bitid::{PublicKey, Signature, SignedText, Sin, spellings};
 use crate::contract::Proof;
 use crate::directory::Entry;
 use crate::ledger::{CredentialKind, Facade};
-use crate::secrets::token_hash;
+use crate::secrets::{MasterSecret, token_hash};
 
 /// The two headers of a signed request, as sent.
 pub(super) struct Claim<'a> {
@@ -75,7 +75,8 @@ pub(super) async fn judge(
     let alone = presented.endpoint.takes(Proof::Key);
     let found = match &token {
         Some(token) if presented.endpoint.takes(Proof::Signed) => {
-            by_token(&entries, token, &sins, register).await
+            let own = by_token(&entries, token, &sins, register).await;
+            own.or_else(|| of_invoice(&entries, token, presented.id, register.secrets).cloned())
         }
         None if !alone && !entries.is_empty() => return Err(AuthenticateError::TokenMissing),
         _ if alone && !entries.is_empty() => return Ok(Caller::Key(entries)),
@@ -90,6 +91,18 @@ pub(super) async fn judge(
         return Err(AuthenticateError::FacadeNotSupported);
     }
     Ok(Caller::Shop(Shop::of(&entry, Dialect::Signed)))
+}
+
+/// The token that an invoice of the key's store has in its answers: what BitPay's SDKs send with a call on that
+/// invoice (npm bitpay-sdk and PyPI bitpay 8 to have it notified again, npm bitpay-rest in `invoice.get()`).
+fn of_invoice<'a>(
+    entries: &'a [Entry],
+    token: &str,
+    invoice: &str,
+    secrets: &MasterSecret,
+) -> Option<&'a Entry> {
+    let names = |entry: &&Entry| same(&secrets.invoice_token(&entry.store.id, invoice), token);
+    if invoice.is_empty() { None } else { entries.iter().find(names) }
 }
 
 /// One of the key's own tokens. Where the key was known already when another token of it was made, the

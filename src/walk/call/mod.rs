@@ -58,10 +58,16 @@ impl Collected {
         }
     }
 
-    /// The request as far as it matters for its sender.
-    pub(crate) fn presented<'a>(&'a self, endpoint: Endpoint, url_ports: &'a [u16]) -> Presented<'a> {
+    /// The request as far as it matters for its sender; `id` is that of its path, empty for none.
+    pub(crate) fn presented<'a>(
+        &'a self,
+        endpoint: Endpoint,
+        id: &'a str,
+        url_ports: &'a [u16],
+    ) -> Presented<'a> {
         Presented {
             endpoint,
+            id,
             url: ReceivedUrl {
                 tls: self.arrival.tls,
                 host: &self.host,

@@ -48,7 +48,7 @@ pub(super) async fn show(call: &mut Call<'_>, found: &Destination, id: &str) -> 
 /// plugins try a POS token so: `GET /invoices/1?token=…` finds no invoice with a good one, and no token else.
 fn refusal(call: &Call<'_>, caller: &Caller, error: ResolveError) -> Refusal {
     let Caller::Nobody(unknown) = caller else { return error.into() };
-    let presented = call.request.presented(call.route.endpoint, &call.walk.limits.url_ports);
+    let presented = call.request.presented(call.route.endpoint, call.route.id(), &call.walk.limits.url_ports);
     match error {
         ResolveError::NotFound => {
             let refused = unknown.refused(&call.walk.strangers, presented.sight());
