@@ -220,6 +220,34 @@ async fn fifty_healthy_shops_notice_nothing_of_bad_ones() {
     );
 }
 
+/// A shop that signed its own certificate is told apart, and heard once the operator pins it: no restart.
+#[tokio::test]
+async fn a_bad_certificate_is_named_and_can_be_pinned() {
+    let lan =
+        quick("poll_every_seconds = 1\n").replace("[\"127.0.0.0/8\"]", "[\"127.0.0.0/8\", \"::1/128\"]");
+    let stage = Stage::set_with(&lan.replace("[1, 1, 1]", "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1]")).await;
+    let shop = stage.paired_shop().await;
+    let (listening, pem) = Listening::over_tls().await;
+    let url = format!("https://localhost:{}/ipn", listening.address.port());
+    let members =
+        format!(r#""price":10,"currency":"EUR","extendedNotifications":true,"notificationURL":"{url}""#);
+    let id = shop.create(&members).await.invoice_id();
+    stage.sandbox.owner().pay(&id, &stage.due(&id)).unwrap();
+    until_async("it was tried", || async { stage.metrics().await.contains("target_tls_failed") }).await;
+    assert!(listening.heard().is_empty());
+    let file = stage.folder().join("shop.pem");
+    std::fs::write(&file, pem).unwrap();
+    let payferry = std::process::Command::new(env!("CARGO_BIN_EXE_payferry"))
+        .arg("--config")
+        .arg(&stage.config_file)
+        .args(["store", "set", "main", "--shop-ca-file"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(payferry.status.success(), "{payferry:?}");
+    listening.hears(&["1003 paid"]).await;
+}
+
 /// payferry was away for a day, and BTCPay still is: what was written before goes out, once each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_undelivered_at_the_start_go_out_once_each() {

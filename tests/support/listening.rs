@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use payferry::json::{self, Value};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rcgen::{CertificateParams, KeyPair};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Answer, Shop};
 
@@ -87,6 +90,34 @@ impl Listening {
         Self::on("0.0.0.0:0", None).await
     }
 
+    /// The same over TLS, with a certificate for `localhost` that only its own PEM vouches for.
+    pub async fn over_tls() -> (Self, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], secret)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening =
+            Self { address, heard: Arc::default(), reactions: Arc::default(), by: Arc::default() };
+        let own = listening.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(stream) = acceptor.accept(stream).await else { continue };
+                own.hear(stream, None).await;
+            }
+        });
+        (listening, certificate.pem())
+    }
+
     async fn on(address: &str, shop: Option<Shop>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -154,7 +185,7 @@ impl Listening {
         }
     }
 
-    async fn hear(&self, mut stream: TcpStream, shop: Option<Shop>) {
+    async fn hear(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, shop: Option<Shop>) {
         let Some((head, body)) = request(&mut stream).await else { return };
         let mut heard = Heard { head, body, taken: false, read: None };
         if let Some(shop) = shop {
@@ -188,7 +219,7 @@ impl Listening {
 }
 
 /// Head and body of one request with a Content-Length.
-async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
