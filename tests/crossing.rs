@@ -170,6 +170,30 @@ async fn a_repeated_pos_create_shows_no_buyer() {
     assert!(!repeated.text.contains("alice@example.com") && repeated.data("buyer").is_none(), "{repeated:?}");
 }
 
+/// The same while the first create is still on its way: who joins it reads no more.
+#[tokio::test]
+async fn a_pos_create_that_joins_another_shows_no_buyer() {
+    let stage = Stage::set().await;
+    let mut shop = stage.shop();
+    shop.pair(&stage.code_for("main", Facade::Pos).await).await;
+    stage.sandbox.faults().next(
+        payferry::sandbox::Matching::on("POST", "/invoices"),
+        1,
+        payferry::sandbox::Fault::Delay(std::time::Duration::from_millis(400)),
+    );
+    let alice = shop.order(&format!(r#"{PLAIN},"guid":"g-7","buyer":{{"email":"alice@example.com"}}"#));
+    let bob = shop.order(&format!(r#"{PLAIN},"guid":"g-7""#));
+    let joins = async {
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        shop.send(Method::POST, "/invoices", &bob, false).await
+    };
+    let (first, joined) = tokio::join!(shop.send(Method::POST, "/invoices", &alice, false), joins);
+    assert_eq!(first.invoice_id(), joined.invoice_id());
+    assert_eq!(stage.creates_upstream().len(), 1);
+    assert!(first.text.contains("alice@example.com"), "her own answer has it");
+    assert!(!joined.text.contains("alice@example.com") && joined.data("buyer").is_none(), "{joined:?}");
+}
+
 #[tokio::test]
 async fn every_call_that_is_not_offered_is_refused_in_bitpays_shape() {
     let stage = Stage::set().await;

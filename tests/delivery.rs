@@ -30,6 +30,8 @@ enum Manner {
     Closes,
     /// A good head, then a body without end.
     Floods,
+    /// A good head, then a body that never comes.
+    Dawdles,
 }
 
 /// A shop; gives what it was sent.
@@ -68,6 +70,10 @@ async fn behave(mut stream: TcpStream, manner: Manner, tell: tokio::sync::mpsc::
         }
         Manner::Hangs => tokio::time::sleep(Duration::from_secs(30)).await,
         Manner::Closes => {}
+        Manner::Dawdles => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
         Manner::Floods => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
@@ -140,6 +146,15 @@ async fn every_way_of_not_taking_it_has_its_own_name() {
 async fn an_answer_without_end_is_read_no_further_than_64_kib() {
     let (shop, _heard) = shop(Manner::Floods).await;
     assert_eq!(post(&deliveries(&["127.0.0.0/8"]), &format!("http://{shop}/")).await, Ok(200));
+}
+
+/// A shop that says yes and goes on working has taken it: it must not be told six times more.
+#[tokio::test]
+async fn a_yes_counts_when_its_head_is_there() {
+    let (shop, _heard) = shop(Manner::Dawdles).await;
+    let asked = Instant::now();
+    assert_eq!(post(&deliveries(&["127.0.0.0/8"]), &format!("http://{shop}/")).await, Ok(200));
+    assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
 #[tokio::test]
