@@ -51,6 +51,12 @@ async fn a_shop_with_full_notifications_walks_paid_confirmed_complete() {
         assert!(!heard.body.contains('\n'), "PrestaShop 1.7 reads the first line only: {}", heard.body);
         assert!(!heard.body.contains("null"), "{}", heard.body);
         assert!(heard.head.starts_with("POST /ipn?shop=1 HTTP/1.1"), "{}", heard.head);
+        let signature = payferry::notify::signature(&shop.token, heard.body.as_bytes());
+        assert_eq!(
+            heard.header("x-signature"),
+            Some(signature.as_str()),
+            "BitPay's sample shops of 2024 want it"
+        );
     }
     assert_eq!(shop.read(&id).await.data_text("status"), "complete");
 }
@@ -196,4 +202,59 @@ async fn a_shop_may_ask_to_hear_the_present_state_again() {
         200,
         "another shop of the store"
     );
+}
+
+/// `payferry …` on the ledger that the payferry of this story uses.
+fn payferry(stage: &Stage, arguments: &[&str]) -> (bool, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_payferry"))
+        .arg("--config")
+        .arg(&stage.config_file)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap();
+    (done.status.success(), said)
+}
+
+/// What the operator does about a shop that was broken for an hour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_sees_replays_resends_and_parks() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    listening.reacts(&[Reaction::Answers("500 Oh")]);
+    let id = order(&shop, &listening, r#","extendedNotifications":true,"posData":"for the shop""#).await;
+    pay(&stage, &id);
+    let parked = || payferry(&stage, &["notifications", "list", "--state", "parked", "--json"]).1;
+    support::until_async("it was given up", || async { parked().contains(&id) }).await;
+    let listed: serde_json::Value = serde_json::from_str(&parked()).unwrap();
+    let row = &listed["notifications"][0];
+    assert_eq!((row["event"].as_u64(), row["tries"].as_u64()), (Some(1003), Some(3)), "{listed}");
+    assert_eq!(row["last_result"], "target_refused");
+    let notification = row["id"].as_str().unwrap().to_owned();
+    let (_, table) = payferry(&stage, &["notifications", "list"]);
+    assert!(table.contains(&id) && table.contains("parked") && !table.contains("for the shop"), "{table}");
+    let (_, shown) = payferry(&stage, &["notifications", "show", &id]);
+    assert!(shown.contains(&notification) && !shown.contains("for the shop"), "no texts unasked: {shown}");
+    let (_, shown) = payferry(&stage, &["notifications", "show", &notification, "--body", "--json"]);
+    assert!(shown.contains("for the shop"), "{shown}");
+
+    listening.reacts(&[Reaction::Answers("200 OK")]);
+    assert!(payferry(&stage, &["notifications", "replay", &notification]).0);
+    listening.hears(&["1003 paid", "1003 paid", "1003 paid", "1003 paid"]).await;
+    assert!(payferry(&stage, &["notifications", "resend", &id]).0);
+    listening.hears(&["1003 paid", "1003 paid", "1003 paid", "1003 paid", "1012 paid"]).await;
+    let (done, said) = payferry(&stage, &["notifications", "replay", &notification]);
+    assert!(!done && said.contains("a newer notification"), "{said}");
+
+    listening.reacts(&[Reaction::Hangs]);
+    assert!(payferry(&stage, &["notifications", "resend", &id]).0);
+    let waiting = || payferry(&stage, &["notifications", "list", "--state", "waiting", "--json"]).1;
+    support::until_async("it waits", || async { waiting().contains(&id) }).await;
+    let listed: serde_json::Value = serde_json::from_str(&waiting()).unwrap();
+    let newest = listed["notifications"][0]["id"].as_str().unwrap().to_owned();
+    assert!(payferry(&stage, &["notifications", "park", &newest]).0);
+    assert!(!waiting().contains(&id));
+    assert!(!payferry(&stage, &["notifications", "park", &newest]).0, "it does not wait any more");
+    assert!(!payferry(&stage, &["notifications", "show", "nothing"]).0);
 }
