@@ -21,6 +21,8 @@ enum Then {
     End,
     Close,
     Silence,
+    /// It ends, and every piece of it has taken its time.
+    SlowEnd,
 }
 
 /// A BTCPay that answers every request with a list, in chunks of its own choosing, ten invoices a second.
@@ -48,7 +50,9 @@ fn answer(stream: TcpStream, count: usize, then: Then) -> std::io::Result<()> {
     let invoice = Template::new();
     let mut out = BufWriter::with_capacity(30_011, stream);
     out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+    let pause = Duration::from_millis(if matches!(then, Then::SlowEnd) { 400 } else { 0 });
     let mut chunk = |text: &str| {
+        std::thread::sleep(pause);
         write!(out, "{:x}\r\n{text}\r\n", text.len())?;
         out.flush()
     };
@@ -65,7 +69,7 @@ fn answer(stream: TcpStream, count: usize, then: Then) -> std::io::Result<()> {
         }
     }
     match then {
-        Then::End => {
+        Then::End | Then::SlowEnd => {
             chunk(&(text + "]}"))?;
             out.write_all(b"0\r\n\r\n")?;
             out.flush()
@@ -215,4 +219,35 @@ async fn a_page_of_a_list_without_end_is_answered() {
     let text = scene.whole("&limit=120&offset=100");
     assert_eq!(text.matches("\"invoiceTime\"").count(), 120);
     assert!(text.ends_with("]}\r\n0\r\n\r\n") || text.ends_with("]}"), "{}", &text[text.len() - 100..]);
+}
+
+/// A shop that looks for its invalid invoices among tens of thousands: nothing that matches comes for
+/// longer than a whole request may take, and the list is answered all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_passes_over_everything_for_long_is_answered() {
+    let scene = scene(240, Then::SlowEnd).await;
+    let asked = std::time::Instant::now();
+    let (none, oldest) = std::thread::scope(|scope| {
+        let none = scope.spawn(|| unchunked(&scene.whole("&status=invalid")));
+        let oldest = unchunked(&scene.whole("&offset=239"));
+        (none.join().unwrap(), oldest)
+    });
+    assert!(asked.elapsed() > Duration::from_millis(8_500), "too fast to prove it: {:?}", asked.elapsed());
+    for (list, length) in [(none, 0), (oldest, 1)] {
+        let list = payferry::json::parse(list.as_bytes()).expect("a whole list");
+        assert_eq!(list.get("data").unwrap().as_array().unwrap().len(), length, "{list}");
+    }
+}
+
+/// The body of an answer that came in chunks.
+fn unchunked(answer: &str) -> String {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    let mut body = String::new();
+    while let Some((size, more)) = rest.split_once("\r\n") {
+        let (chunk, after) = more.split_at(usize::from_str_radix(size, 16).unwrap());
+        body.push_str(chunk);
+        rest = after.strip_prefix("\r\n").unwrap();
+    }
+    body
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::create::open_words;
 use super::facts::{Facts, FactsError};
 use super::filter::ListFilter;
@@ -22,8 +24,8 @@ use crate::secrets::MasterSecret;
 const BATCH: usize = 100;
 /// How long an invoice waits for others of its batch.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Invoices of one second that are held to put them in order. Those beyond it are in order among
-/// themselves, and each page is still without gap.
+/// Invoices of one second that are held to put them in order. A second with more than these is in order
+/// by parts only, and the parts are BTCPay's, so that pages of it may repeat one and miss another.
 const MOST_OF_A_SECOND: usize = 1000;
 
 /// Why a list ends before its end.
@@ -90,6 +92,7 @@ pub struct Listing {
     passed: usize,
     shown: usize,
     over: bool,
+    understood: bool,
     seen: Option<ListInspection>,
 }
 
@@ -108,34 +111,43 @@ impl Listing {
             passed: 0,
             shown: 0,
             over,
+            understood: false,
             seen: Some(ListInspection::new()),
         }
     }
 
-    /// The next part: at least one invoice, but for the last part, which may be empty.
+    /// The next part. It may be empty, and the list not over: the filter passed over everything that came
+    /// within `within`. It waits for BTCPay's first invoice however long that takes: what fails until then
+    /// can be refused.
     ///
     /// # Errors
     /// [`ListingError`]; the list is broken then.
-    pub async fn piece(&mut self) -> Result<Piece, ListingError> {
+    pub async fn piece(&mut self, within: Duration) -> Result<Piece, ListingError> {
+        let until = Instant::now() + within;
         let mut invoices = Vec::new();
         while invoices.is_empty() && !self.over {
-            self.gather().await?;
+            self.gather(until).await?;
             while !self.ready.is_empty() {
                 let batch = self.ready.drain(..self.ready.len().min(BATCH)).collect();
                 self.write(batch, &mut invoices).await?;
+            }
+            if self.understood && Instant::now() >= until {
+                break;
             }
         }
         Ok(Piece { invoices, last: self.over })
     }
 
-    async fn gather(&mut self) -> Result<(), ListingError> {
-        while self.ready.len() < BATCH {
+    async fn gather(&mut self, until: Instant) -> Result<(), ListingError> {
+        while self.ready.len() < BATCH && !(self.understood && Instant::now() >= until) {
+            let patience = self.patience(until);
             let next = self.source.next();
-            let next = if self.ready.is_empty() {
-                next.await
-            } else {
-                let Ok(next) = tokio::time::timeout(PATIENCE, next).await else { return Ok(()) };
-                next
+            let next = match patience {
+                None => next.await,
+                Some(patience) => {
+                    let Ok(next) = tokio::time::timeout_at(patience, next).await else { return Ok(()) };
+                    next
+                }
             };
             match next? {
                 Some(invoice) => self.admit(&invoice)?,
@@ -149,11 +161,20 @@ impl Listing {
         Ok(())
     }
 
+    fn patience(&self, until: Instant) -> Option<Instant> {
+        match (self.ready.is_empty(), self.understood) {
+            (false, _) => Some(Instant::now() + PATIENCE),
+            (true, true) => Some(until),
+            (true, false) => None,
+        }
+    }
+
     fn admit(&mut self, invoice: &Value) -> Result<(), ListingError> {
         if let Some(seen) = &mut self.seen {
             seen.item(invoice);
         }
         let facts = Facts::of_invoice(invoice.as_object().ok_or(FactsError::NoData)?)?;
+        self.understood = true;
         let other_second = self.second.last().is_some_and(|last| last.invoice_time != facts.invoice_time);
         if other_second || self.second.len() >= MOST_OF_A_SECOND {
             self.close_second();

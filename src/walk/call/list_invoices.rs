@@ -1,6 +1,7 @@
 //! `GET /invoices`: a store's invoices, newest first, sent on while BTCPay's list comes in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -15,6 +16,9 @@ use crate::walk::filter::ListFilter;
 use crate::walk::listing::{Listing, Piece, Scribe};
 use crate::walk::refusal::Refusal;
 
+/// How long a list that goes on may say nothing; then a space tells the shop that it does.
+const QUIET: Duration = Duration::from_secs(5);
+
 pub(super) async fn list_invoices(call: &mut Call<'_>, shop: &Shop) -> Result<Reply, Refusal> {
     call.record.store = Some(shop.store.name.clone());
     if shop.facade == Facade::Pos {
@@ -27,7 +31,7 @@ pub(super) async fn list_invoices(call: &mut Call<'_>, shop: &Shop) -> Result<Re
     let source = walk.upstream.list_invoices(&shop.store, &asked, deadline.left()).await;
     call.record.upstream_ms = Some(call.now_ms() - now_ms);
     let mut listing = Listing::new(source?, filter, scribe(call, shop));
-    let first = deadline.bound(listing.piece()).await??;
+    let first = deadline.bound(listing.piece(deadline.left() / 2)).await??;
     call.record.upstream_ms = Some(call.now_ms() - now_ms);
     if first.last {
         call.record.divergences = listing.observe();
@@ -53,27 +57,47 @@ fn reply(first: Piece, listing: Listing, request_id: &str) -> Reply {
     if first.last {
         return Value::from(Object::new().with("facade", facade).with("data", first.invoices)).into();
     }
-    let begin = text(&format!("{{\"facade\":\"{facade}\",\"data\":["), &first);
-    Reply::stream(pieces(begin, listing, request_id.to_owned()))
+    let mut writing = Writing { listing, written: false };
+    let begin = format!("{{\"facade\":\"{facade}\",\"data\":[{}", writing.text(&first));
+    Reply::stream(pieces(begin, writing, request_id.to_owned()))
+}
+
+/// A list that is under way to its shop.
+struct Writing {
+    listing: Listing,
+    /// Whether an invoice went out.
+    written: bool,
+}
+
+impl Writing {
+    fn text(&mut self, piece: &Piece) -> String {
+        let end = if piece.last { "]}" } else { "" };
+        if piece.invoices.is_empty() {
+            return if piece.last { end } else { " " }.to_owned();
+        }
+        let separator = if self.written { "," } else { "" };
+        self.written = true;
+        let invoices: Vec<String> = piece.invoices.iter().map(ToString::to_string).collect();
+        format!("{separator}{}{end}", invoices.join(","))
+    }
 }
 
 /// The rest of the list. Where it breaks off the connection is closed without an end, and the log says why:
 /// the head is gone, so no refusal can.
 fn pieces(
     begin: String,
-    listing: Listing,
+    writing: Writing,
     request_id: String,
 ) -> impl Stream<Item = Result<Bytes, BrokeOff>> + Send + 'static {
     let begin = stream::once(async { Ok(Bytes::from(begin)) });
-    let rest = stream::unfold(Some(listing), move |listing| {
+    let rest = stream::unfold(Some(writing), move |writing| {
         let request_id = request_id.clone();
         async move {
-            let mut listing = listing?;
-            match listing.piece().await {
+            let mut writing = writing?;
+            match writing.listing.piece(QUIET).await {
                 Ok(piece) => {
-                    let separator = if piece.invoices.is_empty() { "" } else { "," };
-                    let text = Bytes::from(text(separator, &piece));
-                    Some((Ok(text), (!piece.last).then_some(listing)))
+                    let text = Bytes::from(writing.text(&piece));
+                    Some((Ok(text), (!piece.last).then_some(writing)))
                 }
                 Err(error) => {
                     let code = error.code();
@@ -84,9 +108,4 @@ fn pieces(
         }
     });
     futures_util::StreamExt::chain(begin, rest)
-}
-
-fn text(start: &str, piece: &Piece) -> String {
-    let invoices: Vec<String> = piece.invoices.iter().map(ToString::to_string).collect();
-    format!("{start}{}{}", invoices.join(","), if piece.last { "]}" } else { "" })
 }
