@@ -20,6 +20,7 @@ use crate::lifecycle::Lifecycle;
 use crate::notify::{Notifier, NotifierParts, intake};
 use crate::pairing::PairingDesk;
 use crate::rates::{RateCache, RateSource};
+use crate::retention;
 use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::create::{Creates, CreatesParts};
@@ -143,6 +144,9 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
     let directory = Directory::load(rooms.ledger.clone()).await?;
     lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
+    let erasing =
+        retention::keep(rooms.ledger.clone(), config.ledger.retention_days, now_ms, lifecycle.soft().clone());
+    lifecycle.spawn("retention", erasing);
     notify(config, &rooms, &directory, &metrics, nudges, lifecycle).await?;
     let walk = Arc::new(walk(config, rooms, directory, metrics, Ends { nudges: nudge, journal }, lifecycle));
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {

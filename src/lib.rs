@@ -23,6 +23,7 @@ pub mod notify;
 pub mod pairing;
 pub mod presented;
 pub mod rates;
+pub mod retention;
 pub mod sandbox;
 pub mod secrets;
 pub mod telemetry;

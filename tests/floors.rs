@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["contract", "config", "secrets"],
     &["telemetry", "divergence", "presented"],
     &["ledger"],
-    &["journal", "directory"],
+    &["journal", "directory", "retention"],
     &["pairing", "rates"],
     &["adoption"],
     &["walk::deadline"],

@@ -126,7 +126,7 @@ async fn look(rooms: &Rooms, record: InvoiceRecord) -> anyhow::Result<Sides> {
     let stores = rooms.ledger.stores().await?;
     let store = stores.into_iter().find(|store| store.id == record.row.store_id);
     let store = store.context("the ledger has lost the invoice's store")?;
-    let words = open_words(&rooms.secrets, &record.row);
+    let words = open_words(&rooms.secrets, &record.row).ok().flatten();
     let now = now(rooms, &record, &store, words.as_ref()).await;
     let notifications =
         rooms.ledger.notifications_of(record.row.invoice_id.as_deref().unwrap_or_default()).await?;
@@ -174,7 +174,7 @@ fn told(rooms: &Rooms, sides: &Sides, facts: &Facts, words: bool) -> Object {
 }
 
 fn row(sides: &Sides) -> Object {
-    let InvoiceRecord { row, credential_id, dialect, era, host, agent, created_at, updated_at } =
+    let InvoiceRecord { row, credential_id, dialect, era, host, agent, created_at, updated_at, erased_at } =
         &sides.record;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     Object::new()
@@ -189,6 +189,7 @@ fn row(sides: &Sides) -> Object {
         .with("agent", agent.as_str())
         .with("created_at", *created_at)
         .with("updated_at", *updated_at)
+        .with("erased_at", erased_at.map_or(Value::Null, Value::from))
 }
 
 /// What the shop was told of the state, and by which notifications.

@@ -10,6 +10,9 @@ use crate::config::Config;
 use crate::ledger::{AlarmRow, Ledger, NotificationRow, Replay};
 use crate::notify::body_context;
 
+/// By what texts end.
+const ERASED: &str = "`ledger.retention_days` after the invoice was final";
+
 /// What can be done with notifications.
 #[derive(Debug, Subcommand)]
 pub(super) enum NotificationsCommand {
@@ -111,7 +114,9 @@ async fn show(rooms: &Rooms, id: &str, body: bool, json: bool) -> anyhow::Result
     let mut shown = Vec::new();
     for row in &rows {
         let mut one = as_json(row);
-        if body {
+        if body && row.body_sealed.is_empty() {
+            one["body"] = "erased (ledger.retention_days)".into();
+        } else if body {
             let opened = rooms.secrets.open(&body_context(&row.id), &row.body_sealed);
             let text = opened.ok().and_then(|body| String::from_utf8(body.to_vec()).ok());
             one["body"] = text.context("the body cannot be opened with this master secret")?.into();
@@ -136,6 +141,7 @@ async fn replay(ledger: &Ledger, id: &str) -> anyhow::Result<()> {
     match ledger.replay_notification(id, now_ms()).await? {
         Replay::Done => println!("It is sent again now; see `payferry notifications show {id}`."),
         Replay::Unknown => bail!("no notification {id}; `payferry notifications list` shows them"),
+        Replay::Erased => bail!("its body was erased {ERASED}"),
         Replay::Older => bail!(
             "a newer notification of the same invoice exists, and the shop would hear an older state after a newer \
              one; `payferry notifications resend INVOICE` tells it the present one"
@@ -149,6 +155,9 @@ async fn resend(ledger: &Ledger, invoice: &str) -> anyhow::Result<()> {
         .find_invoice(invoice)
         .await?
         .with_context(|| format!("the ledger has no invoice {invoice}"))?;
+    if row.words_sealed.is_empty() {
+        bail!("the texts of {invoice}, and the shop's address with them, were erased {ERASED}");
+    }
     if !ledger.ask_resend(&row.row_id, now_ms()).await? {
         bail!(
             "{invoice} was made with the shop's own notification address at BTCPay: payferry does not notify of it"

@@ -25,6 +25,8 @@ pub struct InvoiceRecord {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
+    /// When the texts of shop and buyer were erased, milliseconds since 1970.
+    pub erased_at: Option<i64>,
 }
 
 const SELECT: &str = "SELECT * FROM invoices WHERE invoice_id = ? OR row_id = ?";
@@ -47,6 +49,7 @@ impl Ledger {
             agent: row.try_get("agent").map_err(sqlite::error)?,
             created_at: row.try_get("created_at").map_err(sqlite::error)?,
             updated_at: row.try_get("updated_at").map_err(sqlite::error)?,
+            erased_at: row.try_get("erased_at").map_err(sqlite::error)?,
         }))
     }
 }

@@ -84,7 +84,7 @@ pub struct InvoiceRow {
     pub state: InvoiceState,
     /// BTCPay's id, once known.
     pub invoice_id: Option<String>,
-    /// The shop's own words, sealed.
+    /// The shop's own words, sealed; empty once they were erased.
     pub words_sealed: Vec<u8>,
     /// BTCPay's create answer, sealed, once known.
     pub answer_sealed: Option<Vec<u8>>,

@@ -14,6 +14,7 @@ mod notifications;
 mod notify;
 mod pairings;
 mod pending;
+mod retention;
 mod rows;
 mod secret_proof;
 mod sqlite;

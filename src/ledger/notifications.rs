@@ -1,7 +1,7 @@
 //! Notifications as the operator sees them: lists, one of them, parking and replaying.
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::{Ledger, LedgerError, sqlite};
 
@@ -69,6 +69,8 @@ pub enum Replay {
     Unknown,
     /// A newer one of its invoice exists: the shop would hear an older state after a newer one.
     Older,
+    /// Its body was erased, long after the invoice was final.
+    Erased,
 }
 
 const ROWS: &str = "SELECT n.*, i.invoice_id, s.name AS store FROM notifications n \
@@ -151,13 +153,11 @@ impl Ledger {
         let write = self.writer.write(move |connection| {
             let id = id.clone();
             Box::pin(async move {
-                let sql = "UPDATE notifications SET state = 'waiting', tries = 0, next_at = ? WHERE id = ? AND number = \
-                           (SELECT MAX(number) FROM notifications n WHERE n.row_id = notifications.row_id)";
+                let sql = "UPDATE notifications SET state = 'waiting', tries = 0, next_at = ? \
+                           WHERE id = ? AND length(body_sealed) > 0 AND number = (SELECT MAX(number) FROM notifications n WHERE n.row_id = notifications.row_id)";
                 let set = sqlx::query(sql).bind(now_ms).bind(&id).execute(&mut *connection).await;
                 if set.map_err(sqlite::error)?.rows_affected() == 0 {
-                    let there = sqlx::query("SELECT 1 FROM notifications WHERE id = ?").bind(&id);
-                    let there = there.fetch_optional(connection).await.map_err(sqlite::error)?;
-                    return Ok(if there.is_some() { Replay::Older } else { Replay::Unknown });
+                    return why_not(connection, &id).await;
                 }
                 let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 \
                            WHERE row_id = (SELECT row_id FROM notifications WHERE id = ?)";
@@ -167,6 +167,15 @@ impl Ledger {
         });
         write.await
     }
+}
+
+async fn why_not(connection: &mut SqliteConnection, id: &str) -> Result<Replay, LedgerError> {
+    let find = sqlx::query("SELECT length(body_sealed) AS length FROM notifications WHERE id = ?").bind(id);
+    let Some(row) = find.fetch_optional(connection).await.map_err(sqlite::error)? else {
+        return Ok(Replay::Unknown);
+    };
+    let length: i64 = row.try_get("length").map_err(sqlite::error)?;
+    Ok(if length == 0 { Replay::Erased } else { Replay::Older })
 }
 
 fn notification(row: &SqliteRow) -> Result<NotificationRow, LedgerError> {

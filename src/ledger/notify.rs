@@ -160,14 +160,15 @@ impl Ledger {
         write.await
     }
 
-    /// Asks that the shop hears the present state again. False for an invoice that payferry does not notify of.
+    /// Asks that the shop hears the present state again. False for an invoice that payferry does not notify of,
+    /// or whose texts were erased.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn ask_resend(&self, row_id: &str, now_ms: i64) -> Result<bool, LedgerError> {
         let row_id = row_id.to_owned();
         let sql = "UPDATE invoices SET resend = 1, wake_at = ?, wakes = wakes + 1 \
-                   WHERE row_id = ? AND relayed = 1 AND state = 'created'";
+                   WHERE row_id = ? AND relayed = 1 AND state = 'created' AND erased_at IS NULL";
         let write = self.writer.write(move |connection| {
             let ask = sqlx::query(sql).bind(now_ms).bind(row_id.clone());
             Box::pin(async move {

@@ -65,6 +65,8 @@ async fn connect(path: &Path, writing: bool) -> Result<SqlitePool, LedgerError> 
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is erased is written over, not only forgotten.
+        .pragma("secure_delete", "ON")
         .busy_timeout(WAIT_FOR_LOCK);
     if !writing {
         options = options.pragma("query_only", "ON");

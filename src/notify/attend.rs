@@ -8,7 +8,7 @@ use super::{Notifier, outbox};
 use crate::json::Object;
 use crate::ledger::{Attended, InvoiceState, LedgerError, Store, Told, Waiting};
 use crate::presented::{Event, Presented, Step, step};
-use crate::walk::create::open_words;
+use crate::walk::create::{WordsSealed, open_words};
 
 /// Most steps and deliveries in one go; an invoice has five or so in its whole life.
 const MOST_TURNS: usize = 16;
@@ -24,8 +24,8 @@ pub(super) enum AttendError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// Its words cannot be opened: another master secret.
-    #[error("the stored words of the invoice cannot be read")]
-    Sealed,
+    #[error(transparent)]
+    Sealed(#[from] WordsSealed),
     /// Its store is gone from the ledger.
     #[error("the store of the invoice is not known")]
     StoreUnknown,
@@ -76,7 +76,7 @@ impl Notifier {
                 Ok(Turn::Again) => Some((self.clock)() + AFTER_TROUBLE_MS),
                 Ok(Turn::Sleep(until)) => *until,
                 Err(
-                    AttendError::Sealed
+                    AttendError::Sealed(_)
                     | AttendError::StoreUnknown
                     | AttendError::Ledger(LedgerError::Unreadable(_)),
                 ) => Some((self.clock)() + AFTER_DEFECT_MS),
@@ -93,7 +93,10 @@ impl Notifier {
             return Ok(Turn::Sleep(None));
         }
         let store = self.store(invoice).await.ok_or(AttendError::StoreUnknown)?;
-        let words = open_words(&self.secrets, &invoice.row).ok_or(AttendError::Sealed)?;
+        let Some(words) = open_words(&self.secrets, &invoice.row)? else {
+            // Final for so long that its address was erased: there is nobody to tell.
+            return Ok(Turn::Sleep(None));
+        };
         let case = Case { invoice, store: &store, words: &words };
         // The first try of what waits comes before anything else: a shop hears one thing after the other.
         if let Some(waiting) = invoice.waiting.as_ref().filter(|waiting| waiting.tries == 0) {

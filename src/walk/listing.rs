@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::create::open_words;
+use super::create::{WordsSealed, open_words};
 use super::facts::{Facts, FactsError};
 use super::filter::ListFilter;
 use super::observe::{self, Witness};
@@ -38,8 +38,8 @@ pub enum ListingError {
     #[error("the ledger cannot be read: {0}")]
     Ledger(#[from] LedgerError),
     /// The shop's words cannot be opened: another master secret.
-    #[error("the stored words of an invoice cannot be read")]
-    Sealed,
+    #[error(transparent)]
+    Sealed(#[from] WordsSealed),
     /// One of the items is no invoice.
     #[error(transparent)]
     Facts(#[from] FactsError),
@@ -52,7 +52,7 @@ impl ListingError {
         match self {
             Self::Upstream(error) => error.code(),
             Self::Ledger(_) => ErrorCode::LedgerUnavailable,
-            Self::Sealed => ErrorCode::InternalError,
+            Self::Sealed(_) => ErrorCode::InternalError,
             Self::Facts(_) => ErrorCode::UpstreamNotJson,
         }
     }
@@ -240,7 +240,7 @@ impl Scribe {
             None => facts,
         };
         let words = match row {
-            Some(row) => Some(open_words(&self.secrets, row).ok_or(ListingError::Sealed)?),
+            Some(row) => open_words(&self.secrets, row)?,
             None => None,
         };
         let token = self.secrets.invoice_token(&self.store.id, &facts.id);

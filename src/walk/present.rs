@@ -6,8 +6,9 @@
 use super::facts::Facts;
 use crate::ledger::InvoiceRow;
 
-/// The facts with the state that the shop was told.
+/// The facts with the state that the shop was told, and without the mark that only BTCPay should see.
 #[must_use]
 pub fn present(facts: Facts, row: &InvoiceRow) -> Facts {
+    let facts = facts.without_mark(&row.row_id);
     if row.relayed { facts.as_told(&row.presented) } else { facts }
 }

@@ -28,7 +28,7 @@ pub(super) async fn show(call: &mut Call<'_>, found: &Destination, id: &str) -> 
     call.record.upstream_ms = Some(call.now_ms() - asked_at);
     let answer = answer?;
     let words = match &found.row {
-        Some(row) => Some(open_words(&walk.secrets, row).ok_or(CreateError::Sealed)?),
+        Some(row) => open_words(&walk.secrets, row).map_err(CreateError::Sealed)?,
         None => None,
     };
     let link = walk.upstream.public_url(store);

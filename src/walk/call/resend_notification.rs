@@ -20,8 +20,9 @@ pub(super) async fn resend_notification(call: &mut Call<'_>, shop: Shop) -> Resu
     let row = found.row.ok_or(ResolveError::NotFound)?;
     let asked = walk.ledger.ask_resend(&row.row_id, call.now_ms()).await.map_err(ResolveError::Ledger)?;
     if !asked {
-        // The shop's own address is at BTCPay, which cannot be asked to send again.
-        let truth = "the invoice was made before payferry notified shops".to_owned();
+        // The shop's own address is at BTCPay, which cannot be asked to send again; or nobody has it any more.
+        let truth =
+            "the invoice was made before payferry notified shops, or its texts were erased".to_owned();
         return Err(Refusal::new(ErrorCode::EndpointNotOffered, truth));
     }
     // A full queue loses nothing: the ledger has it.

@@ -53,7 +53,7 @@ impl Creates {
         row: &InvoiceRow,
         commission: &Commission,
     ) -> Result<Option<Made>, CreateError> {
-        let words = open_words(&self.secrets, row).ok_or(CreateError::Sealed)?;
+        let words = self.words(row, commission)?;
         let item_code = to_btcpay::item_code_of(&words, &row.row_id);
         let found = self.upstream.find_by_item_code(&commission.store, &item_code, LOOK_WITHIN).await?;
         match found {
@@ -71,12 +71,18 @@ impl Creates {
 
     /// Reads a known invoice anew; where BTCPay does not answer, what it said at first still stands.
     pub(super) async fn again(&self, row: &InvoiceRow, invoice_id: &str, commission: &Commission) -> Outcome {
-        let words = open_words(&self.secrets, row).ok_or(CreateError::Sealed)?;
+        let words = self.words(row, commission)?;
         let fresh = self.upstream.read_invoice(&commission.store, invoice_id, LOOK_WITHIN).await;
         let answer = match fresh {
             Ok(answer) => answer,
-            Err(_) => open_answer(&self.secrets, row).ok_or(CreateError::Sealed)?,
+            Err(error) => open_answer(&self.secrets, row).ok_or(error)?,
         };
         Made::new(answer, words, row)
+    }
+
+    /// Where they were erased, those that the shop sends now for the same order.
+    fn words(&self, row: &InvoiceRow, commission: &Commission) -> Result<Object, CreateError> {
+        let kept = open_words(&self.secrets, row)?;
+        Ok(kept.unwrap_or_else(|| commission.order.words.clone()))
     }
 }

@@ -8,6 +8,7 @@
 mod look;
 mod send;
 mod task;
+mod words;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +31,7 @@ use crate::json::{Object, Value};
 use crate::ledger::{InvoiceRow, Ledger, LedgerError, Store};
 use crate::secrets::MasterSecret;
 
-pub use self::send::{open_answer, open_words};
+pub use self::words::{WordsSealed, open_answer, open_words};
 
 /// Why no invoice can be answered.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -39,8 +40,8 @@ pub enum CreateError {
     #[error("the ledger cannot keep the invoice: {0}")]
     Ledger(#[from] LedgerError),
     /// What the shop sent before cannot be opened: another master secret.
-    #[error("the stored words of the invoice cannot be read")]
-    Sealed,
+    #[error(transparent)]
+    Sealed(#[from] WordsSealed),
     /// Another instance is making the same invoice.
     #[error("the same invoice is being made elsewhere")]
     InProgress,
@@ -67,7 +68,7 @@ impl CreateError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Ledger(_) => ErrorCode::LedgerUnavailable,
-            Self::Sealed | Self::Lost => ErrorCode::InternalError,
+            Self::Sealed(_) | Self::Lost => ErrorCode::InternalError,
             Self::InProgress => ErrorCode::CreateInProgress,
             Self::TooMany => ErrorCode::Overloaded,
             Self::Upstream(error) => error.code(),
@@ -83,7 +84,7 @@ impl CreateError {
             Self::Upstream(UpstreamError::Forward(error)) => !error.nothing_was_sent(),
             Self::Upstream(UpstreamError::Misunderstood(error)) => !error.nothing_was_made(),
             Self::InProgress | Self::Facts(_) | Self::Deadline | Self::Lost => true,
-            Self::Upstream(_) | Self::Ledger(_) | Self::Sealed | Self::TooMany => false,
+            Self::Upstream(_) | Self::Ledger(_) | Self::Sealed(_) | Self::TooMany => false,
         }
     }
 }

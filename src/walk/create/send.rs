@@ -1,13 +1,13 @@
 //! Sending a create once, and keeping what came of it before the shop hears.
 
+use super::words::{answer_context, words_context};
 use super::{Commission, CreateError, Creates, Made, Outcome, name};
 use crate::failpoint::Failpoint;
-use crate::json::{self, Object, Value};
+use crate::json::{Object, Value};
 use crate::ledger::{InvoiceRow, InvoiceState, NewInvoice};
-use crate::secrets::MasterSecret;
+use crate::walk::to_btcpay;
 use crate::walk::understand::{Misunderstood, understand};
 use crate::walk::upstream::UpstreamError;
-use crate::walk::{order, to_btcpay};
 
 impl Creates {
     pub(super) fn new_row(&self, row_id: &str, commission: &Commission) -> NewInvoice {
@@ -104,26 +104,4 @@ impl Creates {
         Failpoint::AnswerCommitted.reach();
         Ok(made)
     }
-}
-
-/// What the shop sent when the invoice was made; None where the master secret is another.
-#[must_use]
-pub fn open_words(secrets: &MasterSecret, row: &InvoiceRow) -> Option<Object> {
-    let words = secrets.open(&words_context(&row.row_id), &row.words_sealed).ok()?;
-    order::parse(&words).ok()
-}
-
-/// BTCPay's own answer when the invoice was made; None before, or where the master secret is another.
-#[must_use]
-pub fn open_answer(secrets: &MasterSecret, row: &InvoiceRow) -> Option<Value> {
-    let answer = secrets.open(&answer_context(&row.row_id), row.answer_sealed.as_deref()?).ok()?;
-    json::parse(&answer).ok()
-}
-
-fn words_context(row_id: &str) -> String {
-    format!("invoice-words/{row_id}")
-}
-
-fn answer_context(row_id: &str) -> String {
-    format!("invoice-answer/{row_id}")
 }
