@@ -88,6 +88,13 @@ impl Directory {
         self.find(look, known).await.unwrap_or_default()
     }
 
+    /// Whether one of these SINs has a credential; only the picture in memory is asked.
+    #[must_use]
+    pub fn holds(&self, sins: &[Sin]) -> bool {
+        let snapshot = self.snapshot.load();
+        sins.iter().any(|sin| snapshot.by_sin.contains_key(sin))
+    }
+
     /// A store, by payferry's id for it.
     pub async fn store(&self, id: &str) -> Option<Arc<Store>> {
         self.find(|snapshot| snapshot.stores.get(id).cloned(), async { Ok(true) }).await

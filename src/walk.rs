@@ -187,14 +187,17 @@ impl Walk {
             // Said before "no token": the token is in the body that cannot be read.
             request.members()?;
         }
-        let (directory, strangers, secrets) = (&*self.directory, &*self.strangers, &*self.secrets);
-        let register = Register { directory, strangers, secrets };
-        let caller = deadline.bound(authenticate::authenticate(&presented, register)).await??;
+        let caller = deadline.bound(authenticate::authenticate(&presented, self.register())).await??;
         record.dialect = caller.dialect().as_str();
         record.era = request.era(caller.fixed_era()).as_str();
         sharing.allow(&caller);
         let call = Call { walk: self, route, request, deadline, record };
         call.carry_out(caller).await
+    }
+
+    /// Where callers are known.
+    pub(crate) fn register(&self) -> Register<'_> {
+        Register { directory: &self.directory, strangers: &self.strangers, secrets: &self.secrets }
     }
 
     /// Notes what BTCPay would have made of a request. Where no store is known the agent is not told either:

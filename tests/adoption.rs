@@ -188,6 +188,27 @@ async fn only_what_proved_something_waits() {
     payferry(stage.folder(), &words).ended_with(1).said("nothing waits under that id");
 }
 
+/// One header must not buy 48 verifications without end; shops that are known, and strangers with an honest
+/// signature, notice nothing of somebody who tries.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_bad_signatures_is_not_worth_the_work() {
+    let stage = Stage::set().await;
+    let paired = stage.paired_shop().await;
+    let stranger = stage.shop();
+    let list = format!("/invoices?token={}", paired.token);
+    let doubled = |shop: &Shop| Some(shop.sign(&format!("/{list}"), ""));
+    let flood = stranger.keeping_connections();
+    for _ in 0..650 {
+        let bad = Some(flood.sign("/elsewhere", ""));
+        flood.send_with(Method::GET, &list, "", bad).await.assert_refused("signature_invalid");
+    }
+    let odd = stranger.send_with(Method::GET, &list, "", doubled(&stranger)).await;
+    odd.assert_refused("signature_invalid");
+    stranger.send(Method::GET, &list, "", true).await.assert_refused("identity_unknown");
+    let ruby = paired.send_with(Method::GET, &list, "", doubled(&paired)).await;
+    assert_eq!(ruby.status, 200, "ruby-client doubles the slash, and it is known: {}", ruby.text);
+}
+
 #[tokio::test]
 async fn a_day_is_the_end_and_the_latest_stay() {
     let folder = tempfile::tempdir().unwrap();

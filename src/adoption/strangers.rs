@@ -4,22 +4,27 @@
 //! seen a moment later. Bounded twice: so many in all, so many of one network; who came longest ago goes.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::bitid::Sin;
 use crate::ledger::{CredentialKind, Ledger, LedgerError, PENDING_LIVES_MS, PendingAdoption};
+use crate::pairing::{network, passes};
 use crate::secrets::{MasterSecret, token_hash};
 
 /// Most strangers that are kept.
 const MOST: usize = 2000;
 /// Most of them from one network. A front proxy makes all shops one network, so it is not small.
 const MOST_OF_A_NETWORK: usize = 500;
+/// Bad signatures of unknown keys that one network may have tried in every spelling of the URL, an hour.
+const TRIES_PER_HOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 /// What comes within this time is written in one commit.
 const WRITE_AFTER: Duration = Duration::from_millis(100);
 /// Between tries while the ledger fails.
@@ -130,6 +135,7 @@ struct Seen {
 pub struct Strangers {
     seen: Mutex<HashMap<String, Seen>>,
     news: Notify,
+    tries: DefaultKeyedRateLimiter<IpAddr>,
     secrets: Arc<MasterSecret>,
     clock: fn() -> i64,
     random: fn(&mut [u8]),
@@ -139,7 +145,14 @@ impl Strangers {
     /// Nobody seen yet.
     #[must_use]
     pub fn new(secrets: Arc<MasterSecret>, clock: fn() -> i64, random: fn(&mut [u8])) -> Arc<Self> {
-        Arc::new(Self { seen: Mutex::default(), news: Notify::new(), secrets, clock, random })
+        let tries = RateLimiter::keyed(Quota::per_hour(TRIES_PER_HOUR));
+        Arc::new(Self { seen: Mutex::default(), news: Notify::new(), tries, secrets, clock, random })
+    }
+
+    /// Whether the signature of an unknown key, which does not fit the URL as it was sent, is worth the work of
+    /// trying the URL's other spellings: up to 48 hashes of the body, and as many verifications.
+    pub fn may_try_on(&self, address: IpAddr) -> bool {
+        passes(&self.tries, address)
     }
 
     /// Keeps what was shown; waits for nothing.
@@ -266,17 +279,6 @@ fn make_room(seen: &mut HashMap<String, Seen>, network: IpAddr) {
     let oldest = candidates.min_by_key(|(_, known)| known.row.last_seen).map(|(id, _)| id.clone());
     if let Some(oldest) = oldest {
         seen.remove(&oldest);
-    }
-}
-
-/// One subscriber has one IPv4 address, but 2^64 IPv6 addresses.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
     }
 }
 

@@ -46,15 +46,17 @@ impl Limits {
     }
 }
 
-fn passes(limiter: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> bool {
+/// Takes one from the network's allowance; False where there is none left.
+pub fn passes(limiter: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> bool {
     if limiter.len() >= REMEMBERED && limiter.len().is_multiple_of(REMEMBERED / 4) {
         limiter.retain_recent();
     }
     limiter.check_key(&network(address)).is_ok()
 }
 
-/// One subscriber has one IPv4 address, but 2^64 IPv6 addresses.
-fn network(address: IpAddr) -> IpAddr {
+/// The network of an address: one subscriber has one IPv4 address, but 2^64 IPv6 addresses.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

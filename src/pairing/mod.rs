@@ -22,6 +22,7 @@ use crate::secrets::{MasterSecret, token_hash};
 use limits::Limits;
 
 pub use answer::{TokenAnswer, list_tokens};
+pub use limits::{network, passes};
 pub use mint::{Mint, token_context, token_text};
 pub use operator::{OperatorError, approve, new_code};
 pub use page::{Standing, page, way_back};

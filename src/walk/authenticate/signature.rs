@@ -10,6 +10,9 @@ use crate::directory::Entry;
 use crate::ledger::{CredentialKind, Facade};
 use crate::secrets::{MasterSecret, token_hash};
 
+/// Spellings that every key has tried; nearly every client signs one of the first two.
+const LIKELIEST: usize = 6;
+
 /// The two headers of a signed request, as sent.
 pub(super) struct Claim<'a> {
     identity: &'a str,
@@ -43,24 +46,37 @@ fn sins_of(key: &PublicKey) -> [Sin; 2] {
 
 /// The key that signed, where there is a signature and it is good; a stale one is no error here.
 #[must_use]
-pub fn signer(presented: &Presented<'_>) -> Option<PublicKey> {
-    signed_url(presented)?.ok().map(|(key, _)| key)
+pub fn signer(presented: &Presented<'_>, register: Register<'_>) -> Option<PublicKey> {
+    let claim = claim(presented.headers)?;
+    verify(presented, &claim, |key| is_worth_more(key, presented, register)).ok().map(|(key, _)| key)
 }
 
 /// The key that signed and the spelling of the URL that it signed, or what is wrong with the signature; None
 /// where there is none.
 #[must_use]
 pub fn signed_url(presented: &Presented<'_>) -> Option<Result<(PublicKey, String), AuthenticateError>> {
-    claim(presented.headers).map(|claim| verify(presented, &claim))
+    claim(presented.headers).map(|claim| verify(presented, &claim, |_| true))
 }
 
-fn verify(presented: &Presented<'_>, claim: &Claim<'_>) -> Result<(PublicKey, String), AuthenticateError> {
+/// Honest keys sign in other spellings before an operator knows them, too; strangers must not buy endless
+/// work with one header.
+fn is_worth_more(key: &PublicKey, presented: &Presented<'_>, register: Register<'_>) -> bool {
+    register.directory.holds(&sins_of(key)) || register.strangers.may_try_on(presented.address)
+}
+
+/// Tries the likeliest spellings, and the others where `more` says that the key is worth it.
+fn verify(
+    presented: &Presented<'_>,
+    claim: &Claim<'_>,
+    more: impl FnOnce(&PublicKey) -> bool,
+) -> Result<(PublicKey, String), AuthenticateError> {
     let key = PublicKey::from_hex(claim.identity).map_err(|_| AuthenticateError::IdentityInvalid)?;
     let signature = Signature::from_hex(claim.signature).map_err(|_| AuthenticateError::SignatureInvalid)?;
-    spellings(&presented.url)
-        .find(|url| signature.is_by(&key, &SignedText::new(url, presented.body)))
-        .map(|url| (key, url))
-        .ok_or(AuthenticateError::SignatureInvalid)
+    let covers = |url: &String| signature.is_by(&key, &SignedText::new(url, presented.body));
+    let mut spellings = spellings(&presented.url);
+    let likely = spellings.by_ref().take(LIKELIEST).find(covers);
+    let found = likely.or_else(|| more(&key).then(|| spellings.find(covers)).flatten());
+    found.map(|url| (key, url)).ok_or(AuthenticateError::SignatureInvalid)
 }
 
 /// Who signed, and for which of its stores.
@@ -69,7 +85,7 @@ pub(super) async fn judge(
     claim: &Claim<'_>,
     register: Register<'_>,
 ) -> Result<Caller, AuthenticateError> {
-    let (key, _) = verify(presented, claim)?;
+    let (key, _) = verify(presented, claim, |key| is_worth_more(key, presented, register))?;
     let (token, sins) = (token::of(presented), sins_of(&key));
     let entries = register.directory.sins(&sins).await;
     let alone = presented.endpoint.takes(Proof::Key);
