@@ -17,8 +17,6 @@ pub struct Seen {
     pub anything_paid: bool,
     /// The public status answer, where one was asked for (settlement `bitpay`).
     pub public: Option<PublicStatus>,
-    /// Until when BTCPay waits for confirmations, milliseconds since 1970, where that is known.
-    pub monitoring_ends_ms: Option<i64>,
 }
 
 /// One answer of `GET /i/ID/status`. All three must be of the same answer: for some 100 ms BTCPay
@@ -67,7 +65,6 @@ impl Seen {
             by_hand: exception == Some("marked"),
             anything_paid,
             public: None,
-            monitoring_ends_ms: None,
         })
     }
 

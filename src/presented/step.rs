@@ -163,8 +163,7 @@ fn remember(step: &mut Step, row: &Row, seen: &Seen, now_ms: i64) {
 fn overdue(presented: &Presented, row: &Row, seen: &Seen, settings: &Settings, now_ms: i64) -> Option<Step> {
     let status = row.overdue?;
     let since = presented.unpaid_since_ms.unwrap_or(now_ms);
-    let patience = since.saturating_add(settings.invalid_after_ms);
-    let at = seen.monitoring_ends_ms.map_or(patience, |end| patience.min(end));
+    let at = since.saturating_add(settings.invalid_after_ms);
     let mut step = advance(presented, status, seen, at.max(now_ms), now_ms);
     step.then.unpaid_since_ms = None;
     Some(step)

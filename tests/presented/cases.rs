@@ -217,19 +217,6 @@ fn money_that_comes_back_stops_the_clock_and_may_vanish_again() {
     assert_eq!((invalid.status, done.len()), (Status::Invalid, 1));
 }
 
-/// The end of monitoring comes before patience where it is known.
-#[test]
-fn a_vanished_payment_is_given_up_when_monitoring_ends() {
-    let settings = settings(Settlement::Btcpay, Speed::Medium);
-    let mut expired = seen("expired");
-    expired.monitoring_ends_ms = Some(NOW + 5000);
-    let steps = step(&presented(Status::Paid), &expired, &settings, NOW);
-    assert_eq!(say(&steps), "paid alarm payment_vanished, invalid 1013 after 5000");
-    expired.monitoring_ends_ms = Some(NOW + 2 * PATIENCE);
-    let steps = step(&presented(Status::Paid), &expired, &settings, NOW);
-    assert_eq!(say(&steps), "paid alarm payment_vanished, invalid 1013 after 3600000");
-}
-
 /// The clock is an hour early when `confirmed` is stored, then right again.
 #[test]
 fn a_clock_that_is_set_back_costs_no_more_than_the_pause() {

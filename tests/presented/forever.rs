@@ -33,12 +33,10 @@ const SAYS: &[&str] = &[
     "invalid+marked$",
 ];
 
-/// What BTCPay says, how much later, and when its monitoring ends.
+/// What BTCPay says, and how much later.
 fn history() -> impl Strategy<Value = Vec<(Seen, i64)>> {
     let waits = prop_oneof![Just(0), 0..2 * PAUSE, 0..2 * PATIENCE, Just(-PATIENCE)];
-    let ends = prop_oneof![Just(None), (0..4 * PATIENCE).prop_map(|later| Some(NOW + later))];
-    let one = (proptest::sample::select(SAYS), waits, ends)
-        .prop_map(|(text, wait, monitoring_ends_ms)| (Seen { monitoring_ends_ms, ..seen(text) }, wait));
+    let one = (proptest::sample::select(SAYS), waits).prop_map(|(text, wait)| (seen(text), wait));
     proptest::collection::vec(one, 1..30)
 }
 
