@@ -216,6 +216,31 @@ async fn every_call_that_is_not_offered_is_refused_in_bitpays_shape() {
     assert!(stage.sandbox.faults().requests().is_empty());
 }
 
+/// The operator added the store and forgot to pair it: BTCPay is not asked with a key that it does not know.
+#[tokio::test]
+async fn a_store_that_is_not_paired_yet_says_so_in_bitpays_words() {
+    let stage = Stage::set().await;
+    let ledger = stage.ledger().await;
+    ledger.add_store("id-of-late", "late", "sandbox", 1).await.unwrap();
+    ledger.add_store("id-of-lost", "lost", "no-such-server", 1).await.unwrap();
+    ledger.set_store_paired("id-of-lost", None, 1).await.unwrap();
+    for (store, reason) in [("late", "store_not_paired"), ("lost", "store_server_unknown")] {
+        let shop = stage.shop_paired_with(store).await;
+        stage.sandbox.faults().forget_requests();
+        let list = format!("/invoices?token={}", shop.token);
+        let answers = [
+            shop.create(PLAIN).await,
+            shop.read("AAAAAAAAAAAAAAAAAAAAAA").await,
+            shop.send(Method::GET, &list, "", true).await,
+        ];
+        for answer in answers {
+            answer.assert_refused(reason);
+            assert!(answer.text.contains("Account not setup completely yet."), "{}", answer.text);
+        }
+        assert!(stage.creates_upstream().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn the_stray_sign_before_advantshops_json_is_read_over() {
     let stage = Stage::set().await;

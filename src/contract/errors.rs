@@ -113,6 +113,8 @@ error_codes! {
     Overloaded = "overloaded",
     /// The store has no connection to BTCPay yet.
     StoreNotPaired = "store_not_paired",
+    /// The store names a BTCPay server that the configuration does not have.
+    StoreServerUnknown = "store_server_unknown",
     /// The store at BTCPay has no wallet.
     StoreWithoutWallet = "store_without_wallet",
     /// BTCPay takes no connection.

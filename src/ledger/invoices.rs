@@ -225,7 +225,7 @@ impl Ledger {
         now_ms: i64,
     ) -> Result<bool, LedgerError> {
         let (row, by) = (row.clone(), by.to_owned());
-        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, words_sealed = ?, updated_at = ? \
+        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, words_sealed = ?, updated_at = ?, erased_at = NULL \
                    WHERE row_id = ? AND state = ? AND sent_by = ? AND invoice_id IS NULL";
         let write = self.writer.write(move |connection| {
             let reopen = sqlx::query(sql)

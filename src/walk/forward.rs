@@ -53,7 +53,7 @@ impl ForwardError {
     #[must_use]
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::ServerUnknown => ErrorCode::StoreNotPaired,
+            Self::ServerUnknown => ErrorCode::StoreServerUnknown,
             Self::Unreachable => ErrorCode::UpstreamUnreachable,
             Self::TimedOut => ErrorCode::UpstreamTimeout,
             Self::Cut | Self::TooLong => ErrorCode::UpstreamCut,

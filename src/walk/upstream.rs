@@ -82,6 +82,7 @@ impl Upstream {
         body: &Object,
         within: Duration,
     ) -> Result<UpstreamAnswer, UpstreamError> {
+        paired(store)?;
         self.call(store, Method::POST, "/invoices", Some(body), within).await
     }
 
@@ -95,6 +96,7 @@ impl Upstream {
         id: &str,
         within: Duration,
     ) -> Result<Value, UpstreamError> {
+        paired(store)?;
         let answer = self.call(store, Method::GET, &format!("/invoices/{id}"), None, within).await?;
         Ok(understand(&answer)?)
     }
@@ -283,6 +285,11 @@ impl Upstream {
         let derive = || Arc::new(StoreAuth::Key(self.secrets.store_key(&store.id, store.epoch)));
         Ok(Arc::clone(keys.entry((store.id.clone(), store.epoch)).or_insert_with(derive)))
     }
+}
+
+/// A store that was only added has a key that BTCPay would refuse.
+fn paired(store: &Store) -> Result<(), UpstreamError> {
+    store.paired_at.map(drop).ok_or(UpstreamError::NotPaired)
 }
 
 /// What a request asks for, for the journal.

@@ -91,6 +91,7 @@ impl Upstream {
         query: &ListQuery,
         within: Duration,
     ) -> Result<InvoiceList, UpstreamError> {
+        super::paired(store)?;
         let (auth, server) = (self.auth(store)?, self.servers.get(&store.server)?);
         let request = to_btcpay::sign(&server.address, &auth, Method::GET, &query.target(), None);
         let stream = match server.open(request, within, IDLE).await {
