@@ -241,6 +241,20 @@ fn what_php_bitpay_client_reads_is_always_there() {
     }
 }
 
+/// npm bitpay-sdk 4 to 8 and PyPI bitpay 6 and 8 have it in their types, of a paid invoice.
+#[test]
+fn a_payment_without_the_payment_protocol_is_called_so_from_2019_on() {
+    let told = |recording: &str, era| {
+        let answer = written(&one(recording), None, Audience::Merchant, era);
+        answer.get("data").unwrap_or(&answer).get("nonPayProPaymentReceived").cloned()
+    };
+    for era in Era::ALL {
+        let paid = (era >= Era::Y2019).then_some(Value::Bool(true));
+        assert_eq!(told("invoice-read/read-complete-signed", era), paid, "{}", era.as_str());
+        assert_eq!(told("invoice-read/read-new-signed", era), None, "{}", era.as_str());
+    }
+}
+
 #[test]
 fn the_buyer_stands_under_the_names_of_the_era_and_never_for_strangers() {
     let (facts, words) = (one("invoice-read/read-new-signed"), words());

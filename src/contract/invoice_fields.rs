@@ -62,6 +62,7 @@ pub enum Source {
     Exception,
     Transactions,
     PaidCurrency,
+    NoPaymentProtocol,
     Buyer,
     BuyerFields,
     BuyerEmail,

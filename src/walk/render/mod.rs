@@ -73,6 +73,7 @@ fn value(field: &Field, invoice: &Invoice<'_>, era: Era) -> Option<Value> {
         Source::Exception => payments::exception(facts, era),
         Source::Transactions => payments::transactions(facts, era),
         Source::PaidCurrency => payments::currency(facts)?.into(),
+        Source::NoPaymentProtocol => payments::without_protocol(facts)?.into(),
         Source::Buyer => words(invoice).get("buyer").cloned().unwrap_or_else(|| Object::new().into()),
         Source::BuyerFields => buyer::flat(words(invoice), era)?,
         Source::BuyerEmail => words(invoice).get("buyer")?.get("email")?.clone(),

@@ -34,6 +34,12 @@ pub(super) fn currency(facts: &Facts) -> Option<&'static str> {
     (!facts.payments.is_empty()).then_some("BTC")
 }
 
+/// `nonPayProPaymentReceived`, once something was paid: BTCPay speaks no payment protocol, so always true.
+/// npm bitpay-sdk 4 to 8 and PyPI bitpay 6 and 8 have the member in their types.
+pub(super) fn without_protocol(facts: &Facts) -> Option<bool> {
+    (!facts.payments.is_empty()).then_some(true)
+}
+
 /// `transactions`; exRates and outputIndex came with the multi-currency invoice.
 pub(super) fn transactions(facts: &Facts, era: Era) -> Value {
     facts.payments.iter().filter_map(|payment| transaction(payment, facts, era)).collect::<Vec<_>>().into()
