@@ -118,6 +118,14 @@ async fn the_demo_hands_a_machine_credentials_that_work() {
     let mut shop = Shop::new(http, [9; 32]);
     shop.pair(&text("pairing_code")).await;
     shop.create(r#""price":2,"currency":"EUR""#).await.invoice_id();
+
+    // Its buyer pays on the owner's page of the sandbox, which is on this machine only.
+    let owner = ready["owner"].as_str().unwrap();
+    assert!(owner.starts_with("http://127.0.0.1:"), "{ready}");
+    let bought = shop.create(r#""price":2,"currency":"EUR""#).await.invoice_id();
+    payferry(folder.path(), &["sandbox", "pay", &bought, "--sandbox", owner]).ended_with(0);
+    support::until_async("it is paid", || async { shop.read(&bought).await.data_text("status") == "paid" })
+        .await;
     demo.interrupt();
     demo.end().ended_with(0);
 }

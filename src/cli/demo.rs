@@ -60,11 +60,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         init_logging(crate::config::LogFormat::Json, "info")?;
     }
     println!("Starting a look-alike of BTCPay Server and payferry ...");
-    let listener = TcpListener::bind(LOOPBACK).await?;
-    let sandbox_url = format!("http://{}", listener.local_addr()?);
-    let sandbox = Sandbox::new(sandbox_options());
-    lifecycle.spawn("sandbox", sandbox.clone().serve(listener, lifecycle.soft().clone()));
-
+    let (sandbox, sandbox_url, owner_url) = start_sandbox(&lifecycle).await?;
     let config_file = write_config(folder.path(), &args, &sandbox_url)?;
     let config = Config::load(Some(&config_file), Vec::new())?;
     let store = prepare(&config, &sandbox).await?;
@@ -88,7 +84,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
             pos_token: DemoShop::pos_token(http, new_secret(), &pos_code).await?,
             v1_api_key: api_key(&rooms, &store).await?,
         };
-        let ready = Ready { addresses, sandbox_url, config_file, store: demo_store };
+        let ready = Ready { addresses, sandbox_url, owner_url, config_file, store: demo_store };
         ready.print();
         if let Some(file) = &args.json {
             ready.write(file)?;
@@ -97,6 +93,17 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let outcome = lifecycle.run(signals, Duration::from_secs(5)).await;
     drop(folder);
     Ok(outcome.exit_code().into())
+}
+
+/// The look-alike, its address, and that of its owner's page, where payments are made.
+async fn start_sandbox(lifecycle: &Lifecycle) -> anyhow::Result<(Sandbox, String, String)> {
+    let (api, owner) = (TcpListener::bind(LOOPBACK).await?, TcpListener::bind(LOOPBACK).await?);
+    let (api_url, owner_url) =
+        (format!("http://{}", api.local_addr()?), format!("http://{}", owner.local_addr()?));
+    let sandbox = Sandbox::new(sandbox_options());
+    lifecycle.spawn("sandbox", sandbox.clone().serve(api, lifecycle.soft().clone()));
+    lifecycle.spawn("owner", sandbox.clone().serve_owner(owner, lifecycle.soft().clone()));
+    Ok((sandbox, api_url, owner_url))
 }
 
 fn write_config(folder: &Path, args: &DemoArgs, sandbox_url: &str) -> anyhow::Result<PathBuf> {
@@ -192,6 +199,7 @@ fn show_upstream(sandbox: &Sandbox) {
 struct Ready {
     addresses: Addresses,
     sandbox_url: String,
+    owner_url: String,
     config_file: PathBuf,
     store: DemoStore,
 }
@@ -224,6 +232,10 @@ impl Ready {
         println!("  v1 API key        {}   (POST /api/invoice with Basic)", self.store.v1_api_key);
         println!("  metrics           http://{}/metrics", self.addresses.admin);
         println!("  BTCPay look-alike {}", self.sandbox_url);
+        println!(
+            "  pay an invoice    {}   (its owner's page; or: payferry sandbox pay INVOICE --sandbox {0})",
+            self.owner_url
+        );
     }
 
     fn write(&self, file: &Path) -> anyhow::Result<()> {
@@ -237,6 +249,7 @@ impl Ready {
             "config_file": self.config_file,
             "admin": format!("http://{}", self.addresses.admin),
             "sandbox": self.sandbox_url,
+            "owner": self.owner_url,
             "stores": [&self.store],
         });
         let beside = file.with_extension("tmp");

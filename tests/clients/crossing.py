@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import judge
 import setup_scripts
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -21,6 +22,8 @@ NOT_INHERITED = re.compile(r"^(NODE_|PYTHON|REQUESTS_|SSL_|CURL_|npm_|https?_pro
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # An id of the right form that no server gave out.
 UNKNOWN = "UnknownUnknownUnknown2"
+# The order that a buyer pays.
+BOUGHT = "dates"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Crossing:
     @property
     def facts(self):
         return LIBRARIES[self.library]
+
+    @property
+    def hears(self):
+        """What the shop is told of an invoice that is paid, up to `confirmed`."""
+        return self.facts.get("hears", ["confirmed"])
 
 
 def all_crossings():
@@ -58,7 +66,7 @@ class Tools:
     packages: str
 
 
-def cross(crossing, payferry, tools, folder, orders):
+def cross(crossing, payferry, ear, tools, folder, orders):
     """Gives (steps, secrets): steps are dicts with order, step, ok, value or error; secrets are what must not be logged."""
     folder.mkdir()
     env = environment(crossing, payferry, tools, folder)
@@ -69,6 +77,7 @@ def cross(crossing, payferry, tools, folder, orders):
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         return [{"order": "", "step": "pair", "ok": False, "kind": "operator", "error": str(error)}], {}
     steps += lead_life(crossing, payferry, tools, job, folder, env)
+    steps += told(crossing, steps, ear)
     return steps, {name: job[name] for name in ("token", "v1_key", "pos_token") if job[name]}
 
 
@@ -80,6 +89,7 @@ def new_job(crossing, payferry, folder, orders):
         "base": crossing.base,
         "environment": "Test" if "test." in crossing.base else "Prod",
         "orders": orders,
+        "bought": BOUGHT,
         "days": [date(-day), date(+day)],
         "no_days": crossing.facts.get("no_days", ["2015-01-01", "2015-01-02"]),
         "adopt": foreign,
@@ -175,7 +185,7 @@ def lead_life(crossing, payferry, tools, job, folder, env):
         try:
             with payferry.operator() as operator:
                 for line in shop.stdout:  # some libraries print what they are told
-                    if line in ("@before\n", "@adopt\n"):
+                    if line.startswith(("@before\n", "@adopt\n", "@pay ", "@confirm ")):
                         shop.stdin.write(operator(line.strip()[1:]) + "\n")
                         shop.stdin.flush()
             code = shop.wait()
@@ -188,3 +198,13 @@ def lead_life(crossing, payferry, tools, job, folder, env):
         said = complaints.read_text()[-600:].strip() or f"killed after {WITHIN} s"
         steps.append({"order": "", "step": "end", "ok": False, "kind": "process", "error": f"{script} ended with {code}: {said}"})
     return steps
+
+
+def told(crossing, steps, ear):
+    """What the shop was told of the order that was paid, as a step of its own; none where it was told nothing."""
+    read = next((step for step in steps if step["step"] == "confirmed" and step["ok"]), None)
+    if read is None or not read["value"]:
+        return []
+    again = any(step["step"] == "resend" and step["ok"] for step in steps)
+    heard = ear.heard(read["value"].get("id"), lambda bodies: not again or judge.repeated(bodies, crossing.hears))
+    return [{"order": BOUGHT, "step": "told", "ok": True, "value": heard, "at": read["at"]}] if heard else []

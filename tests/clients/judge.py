@@ -28,17 +28,21 @@ OWNERS = ("token", "buyer", "buyerEmail", "buyerFields")
 HIDDEN = {"merchant": (), "pos": MERCHANTS, "public": (*MERCHANTS, *OWNERS), "v1": (*MERCHANTS, "token", "buyer", "guid")}
 
 
-def invoice(held, order, create, sandbox, audience, at):
-    """What is wrong with an invoice that a library had at `at`. `create` is the step that made it: guid is what the library
+# What an invoice may say of itself after each step that moves it; `complete` follows `confirmed` by itself.
+STATUSES = {"paid": ("paid",), "confirmed": ("confirmed", "complete")}
+
+
+def invoice(held, order, create, sandbox, audience, step):
+    """What is wrong with an invoice that a library had in `step`. `create` is the step that made it: guid is what the library
     sent, absent where it sent none, and then BitPay's answer has none either."""
     words = sent(order, create)
     checks = {
         "id": matches(held.get("id"), BASE58 + "{20,24}"),
         "url": held.get("url") == f"{sandbox}/invoice?id={held.get('id')}",
-        "status": held.get("status") == "new",
+        "status": held.get("status") in STATUSES.get(step["step"], ("new",)),
         "price": same(held.get("price"), order["price"]),
         "currency": held.get("currency") == order["currency"],
-        **times(held, create, at),
+        **times(held, create, step["at"]),
     }
     texts = {name: text for name, text in words["texts"].items() if audience != "v1" or name in V1_WORDS}
     checks.update({name: held.get(name) == text for name, text in texts.items()})
@@ -51,7 +55,7 @@ def invoice(held, order, create, sandbox, audience, at):
     hidden = HIDDEN[audience]
     checks = {name: good for name, good in checks.items() if name.split(".")[0] not in hidden}
     checks.update({name: name not in held for name in hidden})
-    return [name for name, good in checks.items() if not good] + values.wrong(held, order, words)
+    return [name for name, good in checks.items() if not good] + values.wrong(held, order, words, step["step"] in STATUSES)
 
 
 def times(held, create, at):
@@ -72,10 +76,37 @@ def times(held, create, at):
 
 def changed(made, read):
     """Members that differ between the create's answer and a later one; `public` answers lack some."""
-    names = [name for name in (*STABLE, *CORE) if name in made and name in read and name != "currentTime"]
+    names = [name for name in (*STABLE, *CORE) if name in made and name in read and name not in ("currentTime", "status")]
     found = [f"{name} (changed)" for name in dict.fromkeys(names) if made[name] != read[name]]
     later = read.get("currentTime", 0) >= made.get("currentTime", 0)
     return found if later else [*found, "currentTime (earlier than at create)"]
+
+
+def moved(made, read):
+    """What is wrong with an answer of a paid invoice beside its create's: no member is lost when a buyer pays."""
+    return changed(made, read) + [f"{name} (gone)" for name in made if name not in read]
+
+
+def repeated(bodies, hears):
+    """How many notifications came beside those that come by themselves: `hears`, and later `complete` where each step is told."""
+    said = [body.get("status") for body in bodies]
+    return len(said) - len(hears) - ("paid" in hears and "complete" in said)
+
+
+def told(bodies, read, resent, order, words, hears):
+    """What is wrong with all that a shop was told of an invoice: `hears` in this order, the last state once more if the shop has
+    asked for it, and each body agrees with what the library `read`."""
+    said = [body.get("status") for body in bodies]
+    later = said[len(hears):]
+    orderly = hears + [word for known in STATUSES["confirmed"] for word in later if word == known]
+    found = [] if said == orderly and repeated(bodies, hears) == resent else [f"told {said}"]
+    for body in bodies:
+        wrong = [name for name in CORE - {"status", "currentTime"} if name in body and name in read and body[name] != read[name]]
+        # since 2019 BitPay's notifications had an empty exchangeRates
+        whole = {**read, **{name: value for name, value in body.items() if value != {}}}
+        wrong += [reason for reason in values.wrong(whole, order, words, paid=True) if reason.split()[0] in body]
+        found += [f"told {body.get('status')}: {reason}" for reason in wrong]
+    return found
 
 
 def listed(held, made, check):

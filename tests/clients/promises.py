@@ -15,7 +15,7 @@ import typescript
 WRITTEN = json.loads((crossing.HERE / "promises.json").read_text())
 CANNOT = json.loads((crossing.HERE / "cannot.json").read_text())["members"]
 JUDGED = {
-    "create": "invoice", "read": "invoice", "guid": "invoice", "list": "invoice",
+    "create": "invoice", "read": "invoice", "guid": "invoice", "list": "invoice", "paid": "invoice", "confirmed": "invoice",
     "rates": "rate", "rates-late": "rate", "rate": "rate", "currencies": "currency", "wallets": "wallet",
 }
 
@@ -28,18 +28,19 @@ def kept(rows, modules):
         steps = [step for row in rows if row["library"] == library for step in row["steps"]
                  if step["step"] in JUDGED and step["ok"] and not step["wrong"]]
         made = {step["value"]["id"] for step in steps if step["step"] == "create"}
-        answers = [held for step in steps for held in types(step, kinds, made)]
+        answers = [(step["step"] in judge.STATUSES, held) for step in steps for held in types(step, kinds, made)]
         counts = {}
-        for held in answers:
-            for place in {(member, what) for member, what in held if member.split(".")[0] not in judge.CORE}:
+        for paid, held in answers:
+            for place in {(member, what, paid) for member, what in held if member.split(".")[0] not in judge.CORE}:
                 counts[place] = counts.get(place, 0) + 1
         excuses = {place: [at for at, entry in enumerate(CANNOT) if excused(entry, library, *place)] for place in counts}
         named = {name for step in steps for name in promised(step, kinds)}
-        bad = {name for name in named for member, _ in counts if (member + ".").startswith(name + ".")}
+        bad = {name for name in named for member, *_ in counts if (member + ".").startswith(name + ".")}
         found[library] = {
             "answers": len(answers),
             "kept": len(named - bad),
-            "broken": [(*place, count) for place, count in sorted(counts.items()) if not excuses[place]],
+            "broken": [(member, what + " once paid" * paid, count) for (member, what, paid), count in sorted(counts.items())
+                       if not excuses[member, what, paid]],
             "excused": [(place[0], at) for place, entries in sorted(excuses.items()) for at in entries],
         }
     return found
@@ -69,8 +70,10 @@ def spoken_of(name, member):
     return member if name == "invoice" else f"{name}.{member}"
 
 
-def excused(entry, library, member, what):
-    """Whether cannot.json says why this member is absent, or of another type."""
+def excused(entry, library, member, what, paid):
+    """Whether cannot.json says why this member is absent, or of another type, in an answer of a `paid` invoice or of another."""
+    if paid and entry.get("unpaid"):
+        return False
     libraries = entry.get("libraries")
     return re.fullmatch(entry["member"], member) and re.search(entry.get("what", "^(absent|missing)$"), what) and (
         not libraries or library in libraries)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import crossing
+import ear
 import judge
 import machine
 import promises
@@ -34,11 +35,11 @@ def main():
     ways = [way for way in crossing.all_crossings() if asked.only in way.library]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="payferry-clients-"))
     machine.swap_names(folder)
-    payferries, rows, ended = [], [], []
+    payferries, rows, ended, heard = [], [], [], ear.Ear()
     try:
         payferries.append(machine.Payferry(program, folder / "default", "127.0.0.1:80", "127.0.0.1:443"))
         payferries.append(machine.Payferry(program, folder / "ports", "127.0.0.1:8080", "127.0.0.1:8443"))
-        rows = cross_all(payferries, tools, folder, orders, ways)
+        rows = cross_all(payferries, heard, tools, folder, orders, ways)
     finally:
         ended = [payferry.stop() for payferry in payferries]
         logged = "".join(payferry.logged() for payferry in payferries)
@@ -57,11 +58,11 @@ def arguments():
     return parser.parse_args()
 
 
-def cross_all(payferries, tools, folder, orders, ways):
+def cross_all(payferries, heard, tools, folder, orders, ways):
     def one(numbered):
         number, way = numbered
         payferry = payferries[1 if way.port else 0]
-        steps, secrets = crossing.cross(way, payferry, tools, folder / f"shop-{number}", orders)
+        steps, secrets = crossing.cross(way, payferry, heard, tools, folder / f"shop-{number}", orders)
         verdict.judged(way, steps, orders, payferry.sandbox)
         return {"library": way.library, "way": way.way, "orders": len(orders), "steps": steps, "secrets": secrets}
 

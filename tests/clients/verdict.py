@@ -12,7 +12,7 @@ REFUSALS = {name: errors for name, errors in json.loads((crossings.HERE / "refus
 # ok: right in every member. refused: by payferry, and the library's own error says so in BitPay's words.
 # -: the library has no such call.
 VERDICTS = ("ok", "refused", "-")
-INVOICES = ("create", "read", "guid", "bare", "pos-create", "pos-read")
+INVOICES = ("create", "read", "guid", "bare", "paid", "confirmed", "pos-create", "pos-read")
 AUDIENCES = {"bare": "public", "pos-create": "pos", "pos-read": "public"}
 
 
@@ -38,7 +38,7 @@ def judged(crossing, steps, orders, sandbox):
 
     def invoice(held, create, step):
         audience = AUDIENCES.get(step["step"], usual)
-        return judge.invoice(held or {}, by_name[create["order"]], create, sandbox, audience, step["at"])
+        return judge.invoice(held or {}, by_name[create["order"]], create, sandbox, audience, step)
 
     for step in steps:
         name, held, check = step["step"], step.get("value"), lambda one, create: invoice(one, create, step)
@@ -50,8 +50,12 @@ def judged(crossing, steps, orders, sandbox):
         elif name in INVOICES:
             create = made["pos-create" if name.startswith("pos") else "create", step["order"]]
             step["wrong"] = invoice(held, create, step)
-            if name not in ("create", "pos-create"):
+            if name in judge.STATUSES:
+                step["wrong"] += judge.moved(create["value"], held or {})
+            elif name not in ("create", "pos-create"):
                 step["wrong"] += judge.changed(create["value"], held or {})
+        elif name == "told":
+            step["wrong"] = told(crossing, step, steps, by_name[step["order"]], made["create", step["order"]])
         else:
             step["wrong"] = {
                 "list": lambda: judge.listed(held, [one for (kind, _), one in made.items() if kind == "create"], check),
@@ -62,7 +66,15 @@ def judged(crossing, steps, orders, sandbox):
                 "currencies": lambda: judge.currencies(held),
                 "wallets": lambda: judge.wallets(held),
                 "tokens": lambda: judge.tokens(held),
+                "resend": lambda: [] if held in (True, "Success") else [f"answered {held}"],
             }.get(name, lambda: [])()
+
+
+def told(crossing, step, steps, order, create):
+    """What is wrong with the notifications that a shop got of the invoice that was paid."""
+    by_name = {one["step"]: one for one in steps if one["order"] == step["order"]}
+    resent, read = by_name.get("resend", {}).get("ok", False), by_name["confirmed"]["value"]
+    return judge.told(step["value"], read, resent, order, judge.sent(order, create), crossing.hears)
 
 
 def dollars_of(made):

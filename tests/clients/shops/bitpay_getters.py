@@ -72,6 +72,7 @@ live({
     "rate": lambda: CLIENT.get_currency_pair_rate("BTC", "USD").to_json(),
     "currencies": lambda: held(CLIENT.get_currencies()),
     "wallets": lambda: held(CLIENT.get_supported_wallets()),
+    "resend": lambda made: CLIENT.request_invoice_notifications(made["id"]),
     "refused": {
         "unknown": lambda made: CLIENT.get_invoice(JOB["unknown"]),
         "refund": lambda made: CLIENT.create_refund(made["id"], 1.0, "USD"),

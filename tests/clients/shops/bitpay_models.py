@@ -1,4 +1,5 @@
 """PyPI bitpay 6 to 8, with the configuration file that its own setup script wrote, or a foreign key and token."""
+import inspect
 import json
 
 from bitpay.client import Client
@@ -82,6 +83,13 @@ def create(client, order, *as_pos):
     return held(made), {"guid": invoice.guid, "settings": settings, **told(made)}
 
 
+def resend(made):
+    """8 asks with the invoice's own token, which the shop hands it, 6 with the merchant's."""
+    if "invoice_token" in inspect.signature(CLIENT.request_invoice_notifications).parameters:
+        return CLIENT.request_invoice_notifications(made["id"], made["token"])
+    return CLIENT.request_invoice_notifications(made["id"])
+
+
 live({
     "create": lambda order: create(CLIENT, order),
     "read": lambda id: read(CLIENT.get_invoice(id)),
@@ -94,6 +102,7 @@ live({
     "currencies": lambda: table(list(CLIENT.get_currencies().values())),
     "wallets": lambda: table(CLIENT.get_supported_wallets()),
     "pos": (lambda order: create(POS, order, Facade.POS, False), lambda id: held(POS.get_invoice(id, Facade.POS, False))),
+    "resend": resend,
     "refused": {
         "unknown": lambda made: CLIENT.get_invoice(JOB["unknown"]),
         "refund": lambda made: CLIENT.create_refund(made["id"], 1.0),

@@ -34,6 +34,7 @@ async function main() {
     'rates-late': () => merchant('get', 'rates', {}), // signed, with a token
     rate: () => call(visitor, 'public', 'get', 'rates/BTC/USD', {}),
     currencies: () => call(visitor, 'public', 'get', 'currencies', {}),
+    resend: (invoice) => called((done) => invoice.post('notifications', done)), // the resource's own call, with its own token
     refused: {
       unknown: () => merchant('get', 'invoices/' + job.unknown, {}),
       refund: (invoice) => called((done) => invoice.post('refunds', { amount: 1, currency: 'USD' }, done)), // the resource's own call

@@ -29,6 +29,7 @@ live({
   rate: () => client.getRate('BTC', 'USD'),
   currencies: () => client.getCurrencyInfo('USD'),
   wallets: () => client.getSupportedWallets(),
+  resend: (invoice) => client.requestInvoiceWebhookToBeResent(invoice.id, invoice.token), // 5 takes the merchant's token by itself
   pos: { create: (order) => create(pos, order), read: (id) => pos.getInvoice(id) },
   refused: {
     unknown: () => client.getInvoice(job.unknown),

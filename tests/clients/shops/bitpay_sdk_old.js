@@ -22,6 +22,7 @@ live({
   rates: () => client.GetRates(),
   'rates-late': () => client.GetRates('BTC'),
   currencies: () => client.GetCurrencyInfo('USD'),
+  resend: (invoice) => client.GetInvoiceWebHook(invoice.id),
   refused: {
     unknown: () => client.GetInvoice(job.unknown),
     refund: (invoice) => client.CreateRefund(invoice, ...(first ? ['ada@example.com'] : []), 1, 'USD'),

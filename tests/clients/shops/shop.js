@@ -4,6 +4,7 @@ const fs = require('fs');
 
 const job = JSON.parse(process.argv[2]);
 const steps = [];
+const MOVED_WITHIN = 20000;
 
 // Notes what `work` gave, or the error as the library threw it. Gives undefined after an error.
 // The record is written after each step: some libraries end the process when they fail.
@@ -67,10 +68,26 @@ async function live(shop) {
     if (shop.guid) await step(order, 'guid', () => shop.guid(guid));
     if (shop.bare) await step(order, 'bare', () => shop.bare(invoice.id));
   }
+  const bought = shop.read && made.find((one) => one.order === job.bought);
+  if (bought) {
+    await step(bought.order, 'paid', () => moved('pay', shop.read, bought.invoice.id, 'new'));
+    await step(bought.order, 'confirmed', () => moved('confirm', shop.read, bought.invoice.id, 'paid'));
+    if (shop.resend) await step(bought.order, 'resend', () => shop.resend(bought.invoice));
+  }
   if (made.length) {
     for (const [name, work] of Object.entries(shop.refused || {})) await step('', name, () => work(made[0].invoice));
   }
   process.exit(0);
+}
+
+// Lets the buyer pay, or a block be found, and reads until the invoice is no more as it was.
+async function moved(what, read, id, before) {
+  const said = operator(`${what} ${id}`);
+  if (said !== 'done') throw new Error(said);
+  for (const until = Date.now() + MOVED_WITHIN; ; await new Promise((next) => setTimeout(next, 100))) {
+    const invoice = await read(id);
+    if (invoice.status !== before || Date.now() > until) return invoice;
+  }
 }
 
 async function buy(orders, createStep, readStep, create, read) {

@@ -7,6 +7,7 @@ import time
 
 JOB = json.loads(sys.argv[1])
 STEPS = []
+MOVED_WITHIN = 20
 
 
 def step(order, name, work):
@@ -75,9 +76,27 @@ def live(shop):
             step(order, "guid", lambda: shop["guid"](guid))
         if "bare" in shop:
             step(order, "bare", lambda: shop["bare"](invoice["id"]))
+    for order, _, invoice in [one for one in made if one[0] == JOB["bought"]]:
+        step(order, "paid", lambda: moved("pay", shop["read"], invoice["id"], "new"))
+        step(order, "confirmed", lambda: moved("confirm", shop["read"], invoice["id"], "paid"))
+        if "resend" in shop:
+            step(order, "resend", lambda: shop["resend"](invoice))
     for name, work in shop["refused"].items() if made else []:
         step("", name, lambda: work(made[0][2]))
     os._exit(0)  # nothing that a library left running may keep the shop up
+
+
+def moved(what, read, id, before):
+    """Lets the buyer pay, or a block be found, and reads until the invoice is no more as it was."""
+    said, until = operator(f"{what} {id}"), time.monotonic() + MOVED_WITHIN
+    if said != "done":
+        raise RuntimeError(said)
+    while True:
+        told = read(id)
+        invoice = told[0] if isinstance(told, tuple) else told
+        if invoice["status"] != before or time.monotonic() > until:
+            return told
+        time.sleep(0.1)
 
 
 def buy(orders, create_step, read_step, create, read):
