@@ -41,7 +41,7 @@ def kept(rows, modules):
             "kept": len(named - bad),
             "broken": [(member, what + " once paid" * paid, count) for (member, what, paid), count in sorted(counts.items())
                        if not excuses[member, what, paid]],
-            "excused": [(place[0], at) for place, entries in sorted(excuses.items()) for at in entries],
+            "excused": sorted({(member, at) for (member, *_), entries in excuses.items() for at in entries}),
         }
     return found
 
