@@ -141,6 +141,30 @@ async fn a_key_that_only_asks_for_its_tokens_gets_own_ones() {
     waiting(&stage, 0).await;
 }
 
+/// docs/moving.md, recipe self-check: OpenCart deletes its token when `GET /tokens` does not list it, so the
+/// token is added before the move, or after a question that the shop was told to survive.
+#[tokio::test(flavor = "multi_thread")]
+async fn opencart_keeps_the_token_that_was_added_before_its_move() {
+    let stage = Stage::set().await;
+    let file = stage.folder().join("token");
+    for (asked_before, token) in [(false, FOREIGN), (true, FOREIGN_TOO)] {
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        let listed = format!(r#"{{"data":[{{"merchant":"{token}"}}]}}"#);
+        let mut shop = stage.shop();
+        shop.token = token.to_owned();
+        if asked_before {
+            shop.send(Method::GET, "/tokens", "", true).await.assert_refused("identity_unknown");
+            let seen = waiting(&stage, 1).await;
+            assert_eq!((&seen[0]["kind"], &seen[0]["sin"]), (&"signing_key".into(), &shop.sin().into()));
+        }
+        let (sin, file) = (shop.sin(), file.to_str().unwrap());
+        let words = ["credential", "add", "--store", "main", "--kind", "token", "--sin", &sin];
+        payferry(stage.folder(), &[&words[..], &["--from-file", file]].concat()).ended_with(0);
+        assert_eq!(shop.send(Method::GET, "/tokens", "", true).await.text, listed, "asked: {asked_before}");
+        shop.create(PLAIN).await.invoice_id();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bitpay_account_is_split_over_two_stores_by_token() {
     let stage = Stage::set().await;
