@@ -48,6 +48,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
+const SETTLEMENT: payferry::presented::Settlement = payferry::presented::Settlement::Btcpay;
+
 fn invoice(row: &str, guid: Option<&str>, fingerprint: &str) -> NewInvoice {
     NewInvoice {
         row_id: row.to_owned(),
@@ -60,6 +62,7 @@ fn invoice(row: &str, guid: Option<&str>, fingerprint: &str) -> NewInvoice {
         host: "bitpay.com".to_owned(),
         agent: "agent".to_owned(),
         era: payferry::contract::Era::Every,
+        settlement: SETTLEMENT,
         notification_id: format!("n-{row}"),
         created_at: 5,
         sent_by: "life-1".to_owned(),
@@ -266,18 +269,24 @@ async fn a_row_is_reopened_by_one_only_and_never_once_it_is_created() {
     let home = Home::new();
     let ledger = home.with_store().await;
     let row = new_row(&ledger, "r1").await;
-    assert!(ledger.reopen_invoice(&row, "life-2", b"words".to_vec(), 6).await.unwrap(), "a dead life's row");
-    assert!(!ledger.reopen_invoice(&row, "life-3", b"words".to_vec(), 7).await.unwrap(), "taken by life-2");
+    assert!(
+        ledger.reopen_invoice(&row, "life-2", b"words".to_vec(), SETTLEMENT, 6).await.unwrap(),
+        "a dead life's row"
+    );
+    assert!(
+        !ledger.reopen_invoice(&row, "life-3", b"words".to_vec(), SETTLEMENT, 7).await.unwrap(),
+        "taken by life-2"
+    );
     ledger.settle_invoice("r1", InvoiceState::Refused, 8).await.unwrap();
     let refused = InvoiceRow { state: InvoiceState::Refused, sent_by: "life-2".to_owned(), ..row.clone() };
-    assert!(ledger.reopen_invoice(&refused, "life-2", b"new words".to_vec(), 9).await.unwrap());
-    assert!(!ledger.reopen_invoice(&refused, "life-2", b"words".to_vec(), 9).await.unwrap());
+    assert!(ledger.reopen_invoice(&refused, "life-2", b"new words".to_vec(), SETTLEMENT, 9).await.unwrap());
+    assert!(!ledger.reopen_invoice(&refused, "life-2", b"words".to_vec(), SETTLEMENT, 9).await.unwrap());
     ledger.bind_invoice("r1", "inv-1", b"answer".to_vec(), 10, 60_000).await.unwrap();
     ledger.settle_invoice("r1", InvoiceState::Failed, 11).await.unwrap();
     let created = ledger.find_invoice("inv-1").await.unwrap().unwrap();
     assert_eq!(created.state, InvoiceState::Created);
     assert_eq!(created.words_sealed, b"new words", "what was sent last is what comes back");
-    assert!(!ledger.reopen_invoice(&created, "life-4", b"words".to_vec(), 12).await.unwrap());
+    assert!(!ledger.reopen_invoice(&created, "life-4", b"words".to_vec(), SETTLEMENT, 12).await.unwrap());
 }
 
 #[tokio::test]

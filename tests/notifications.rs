@@ -244,8 +244,11 @@ async fn the_operator_sees_replays_resends_and_parks() {
     listening.hears(&["1003 paid", "1003 paid", "1003 paid", "1003 paid"]).await;
     assert!(payferry(&stage, &["notifications", "resend", &id]).0);
     listening.hears(&["1003 paid", "1003 paid", "1003 paid", "1003 paid", "1012 paid"]).await;
+    stage.sandbox.owner().confirm(&id).unwrap();
+    let all = ["1003 paid"; 4].into_iter().chain(["1012 paid", "1005 confirmed", "1006 complete"]);
+    listening.hears(&all.collect::<Vec<_>>()).await;
     let (done, said) = payferry(&stage, &["notifications", "replay", &notification]);
-    assert!(!done && said.contains("a newer notification"), "{said}");
+    assert!(!done && said.contains("has another state by now"), "{said}");
 
     listening.reacts(&[Reaction::Hangs]);
     assert!(payferry(&stage, &["notifications", "resend", &id]).0);
@@ -257,4 +260,10 @@ async fn the_operator_sees_replays_resends_and_parks() {
     assert!(!waiting().contains(&id));
     assert!(!payferry(&stage, &["notifications", "park", &newest]).0, "it does not wait any more");
     assert!(!payferry(&stage, &["notifications", "show", "nothing"]).0);
+    let silent = shop.create(r#""price":10,"currency":"EUR""#).await.invoice_id();
+    let (done, said) = payferry(&stage, &["notifications", "resend", &silent]);
+    assert!(
+        !done && said.contains("gave no notificationURL"),
+        "nothing is promised that nobody gets: {said}"
+    );
 }

@@ -299,6 +299,7 @@ async fn write_waiting(ledger: &Ledger, secrets: &MasterSecret, number: usize, u
         host: "bitpay.com".to_owned(),
         agent: String::new(),
         era: Era::Every,
+        settlement: payferry::presented::Settlement::Btcpay,
         notification_id: format!("notification-{number}"),
         created_at: now,
         sent_by: "before".to_owned(),
@@ -314,6 +315,13 @@ async fn write_waiting(ledger: &Ledger, secrets: &MasterSecret, number: usize, u
         status: "paid".to_owned(),
     };
     let presented = Presented { status: Status::Paid, ..Presented::new(now) };
-    let told = Told { row_id: row, presented, notification: Some(notification), alarm: None, resent: false };
+    let told = Told {
+        row_id: row,
+        presented,
+        notification: Some(notification),
+        rewritten: None,
+        alarm: None,
+        resent: false,
+    };
     ledger.tell(told, now).await.unwrap();
 }

@@ -174,8 +174,18 @@ fn told(rooms: &Rooms, sides: &Sides, facts: &Facts, words: bool) -> Object {
 }
 
 fn row(sides: &Sides) -> Object {
-    let InvoiceRecord { row, credential_id, dialect, era, host, agent, created_at, updated_at, erased_at } =
-        &sides.record;
+    let InvoiceRecord {
+        row,
+        credential_id,
+        dialect,
+        era,
+        host,
+        agent,
+        created_at,
+        updated_at,
+        erased_at,
+        settlement,
+    } = &sides.record;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     Object::new()
         .with("row_id", row.row_id.as_str())
@@ -185,6 +195,7 @@ fn row(sides: &Sides) -> Object {
         .with("credential", text(credential_id))
         .with("dialect", dialect.as_str())
         .with("era", era.as_str())
+        .with("settlement", settlement.unwrap_or(sides.store.settlement).as_str())
         .with("host", host.as_str())
         .with("agent", agent.as_str())
         .with("created_at", *created_at)

@@ -7,8 +7,10 @@ use clap::Subcommand;
 
 use crate::app::{Rooms, now_ms};
 use crate::config::Config;
+use crate::json::Value;
 use crate::ledger::{AlarmRow, Ledger, NotificationRow, Replay};
 use crate::notify::body_context;
+use crate::walk::create::open_words;
 
 /// By what texts end.
 const ERASED: &str = "`ledger.retention_days` after the invoice was final";
@@ -63,7 +65,7 @@ pub(super) async fn run(config: &Config, command: NotificationsCommand) -> anyho
         NotificationsCommand::List { state, most, json } => list(ledger, state.as_deref(), most, json).await,
         NotificationsCommand::Show { id, body, json } => show(&rooms, &id, body, json).await,
         NotificationsCommand::Replay { id } => replay(ledger, &id).await,
-        NotificationsCommand::Resend { invoice } => resend(ledger, &invoice).await,
+        NotificationsCommand::Resend { invoice } => resend(&rooms, &invoice).await,
         NotificationsCommand::Park { id } => park(ledger, &id).await,
     };
     rooms.ledger.close().await;
@@ -143,20 +145,25 @@ async fn replay(ledger: &Ledger, id: &str) -> anyhow::Result<()> {
         Replay::Unknown => bail!("no notification {id}; `payferry notifications list` shows them"),
         Replay::Erased => bail!("its body was erased {ERASED}"),
         Replay::Older => bail!(
-            "a newer notification of the same invoice exists, and the shop would hear an older state after a newer \
-             one; `payferry notifications resend INVOICE` tells it the present one"
+            "the invoice has another state by now, and the shop would hear an older one after a newer one; \
+             `payferry notifications resend INVOICE` tells it the present one"
         ),
     }
     Ok(())
 }
 
-async fn resend(ledger: &Ledger, invoice: &str) -> anyhow::Result<()> {
+async fn resend(rooms: &Rooms, invoice: &str) -> anyhow::Result<()> {
+    let ledger = &rooms.ledger;
     let row = ledger
         .find_invoice(invoice)
         .await?
         .with_context(|| format!("the ledger has no invoice {invoice}"))?;
-    if row.words_sealed.is_empty() {
+    let Some(words) = open_words(&rooms.secrets, &row)? else {
         bail!("the texts of {invoice}, and the shop's address with them, were erased {ERASED}");
+    };
+    let address = words.get("notificationURL").and_then(Value::as_str).unwrap_or_default();
+    if address.trim().is_empty() {
+        bail!("the shop gave no notificationURL when it made {invoice}: there is nobody to tell");
     }
     if !ledger.ask_resend(&row.row_id, now_ms()).await? {
         bail!(

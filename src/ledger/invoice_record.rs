@@ -5,6 +5,7 @@ use sqlx::Row;
 use super::invoices::{self, InvoiceRow};
 use super::{Ledger, LedgerError, sqlite};
 use crate::contract::Era;
+use crate::presented::Settlement;
 
 /// A row, and what only an operator looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct InvoiceRecord {
     pub dialect: String,
     /// Era of the create.
     pub era: Era,
+    /// The store's settlement at the create; None for one that was made before this was kept.
+    pub settlement: Option<Settlement>,
     /// Host header of the create.
     pub host: String,
     /// Agent of the create.
@@ -45,6 +48,7 @@ impl Ledger {
             credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
             dialect: row.try_get("dialect").map_err(sqlite::error)?,
             era: era.parse().map_err(|_| LedgerError::Unreadable("era"))?,
+            settlement: super::notify::settlement(&row)?,
             host: row.try_get("host").map_err(sqlite::error)?,
             agent: row.try_get("agent").map_err(sqlite::error)?,
             created_at: row.try_get("created_at").map_err(sqlite::error)?,

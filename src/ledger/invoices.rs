@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{Ledger, LedgerError, sqlite};
 use crate::contract::Era;
-use crate::presented::Presented;
+use crate::presented::{Presented, Settlement};
 
 /// How far an invoice has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct NewInvoice {
     pub agent: String,
     /// Era of the request.
     pub era: Era,
+    /// The store's settlement when it was asked for.
+    pub settlement: Settlement,
     /// Unguessable name under which BTCPay will notify payferry.
     pub notification_id: String,
     /// Milliseconds since 1970.
@@ -222,15 +224,17 @@ impl Ledger {
         row: &InvoiceRow,
         by: &str,
         words_sealed: Vec<u8>,
+        settlement: Settlement,
         now_ms: i64,
     ) -> Result<bool, LedgerError> {
         let (row, by) = (row.clone(), by.to_owned());
-        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, words_sealed = ?, updated_at = ?, erased_at = NULL \
+        let sql = "UPDATE invoices SET state = 'pending', sent_by = ?, words_sealed = ?, settlement = ?, updated_at = ?, erased_at = NULL \
                    WHERE row_id = ? AND state = ? AND sent_by = ? AND invoice_id IS NULL";
         let write = self.writer.write(move |connection| {
             let reopen = sqlx::query(sql)
                 .bind(by.clone())
                 .bind(words_sealed.clone())
+                .bind(settlement.as_str())
                 .bind(now_ms)
                 .bind(row.row_id.clone())
                 .bind(row.state.as_str())
@@ -259,8 +263,8 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         return Ok(Reservation::Existing(row));
     }
     let sql = "INSERT INTO invoices (row_id, store_id, credential_id, guid, fingerprint, state, words_sealed, \
-               dialect, host, agent, notification_id, sent_by, created_at, updated_at, era, relayed) \
-               VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
+               dialect, host, agent, notification_id, sent_by, created_at, updated_at, era, settlement, relayed) \
+               VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)";
     sqlx::query(sql)
         .bind(&new.row_id)
         .bind(&new.store_id)
@@ -276,6 +280,7 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         .bind(new.created_at)
         .bind(new.created_at)
         .bind(new.era.as_str())
+        .bind(new.settlement.as_str())
         .execute(connection)
         .await
         .map_err(sqlite::error)?;

@@ -29,7 +29,7 @@ pub use credentials::{Credential, CredentialKind, CredentialName, NotificationFo
 pub use divergences::{DivergenceRow, DivergenceWriter, OTHER_AGENTS};
 pub use invoice_record::InvoiceRecord;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
-pub use notifications::{AlarmRow, NotificationRow, Replay};
+pub use notifications::{AlarmRow, NotificationRow, Outbox, Replay};
 pub use notify::{Attended, NewNotification, Settled, Told, Waiting};
 pub use pairings::{NewPairing, Pairing};
 pub use pending::{PENDING_LIVES_MS, PendingAdoption};

@@ -60,6 +60,17 @@ pub struct AlarmRow {
     pub raised_at: i64,
 }
 
+/// What waits for shops, and what they never took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbox {
+    /// Notifications that wait.
+    pub depth: i64,
+    /// Since when the oldest of them waits, milliseconds since 1970.
+    pub oldest: Option<i64>,
+    /// Parked ones that nothing came after: their shops do not know the state of the invoice.
+    pub given_up: i64,
+}
+
 /// Why a notification is not replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replay {
@@ -67,7 +78,7 @@ pub enum Replay {
     Done,
     /// There is no such notification.
     Unknown,
-    /// A newer one of its invoice exists: the shop would hear an older state after a newer one.
+    /// The invoice has another state by now: the shop would hear an older one after a newer one.
     Older,
     /// Its body was erased, long after the invoice was final.
     Erased,
@@ -116,15 +127,23 @@ impl Ledger {
         rows.iter().map(alarm).collect()
     }
 
-    /// How many notifications wait for their shops, and since when the oldest does, milliseconds since 1970.
+    /// How the outbox stands, with what was given up since then, milliseconds since 1970.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn outbox(&self) -> Result<(i64, Option<i64>), LedgerError> {
+    pub async fn outbox(&self, given_up_since: i64) -> Result<Outbox, LedgerError> {
         let sql =
             "SELECT COUNT(*) AS depth, MIN(created_at) AS oldest FROM notifications WHERE state = 'waiting'";
         let row = sqlx::query(sql).fetch_one(&self.reads).await.map_err(sqlite::error)?;
-        Ok((row.try_get("depth").map_err(sqlite::error)?, row.try_get("oldest").map_err(sqlite::error)?))
+        let sql = "SELECT COUNT(*) AS given_up FROM notifications p WHERE p.state = 'parked' AND p.last_at >= ? \
+                   AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.row_id = p.row_id AND n.number > p.number)";
+        let parked =
+            sqlx::query(sql).bind(given_up_since).fetch_one(&self.reads).await.map_err(sqlite::error)?;
+        Ok(Outbox {
+            depth: row.try_get("depth").map_err(sqlite::error)?,
+            oldest: row.try_get("oldest").map_err(sqlite::error)?,
+            given_up: parked.try_get("given_up").map_err(sqlite::error)?,
+        })
     }
 
     /// Takes a waiting notification out of the way; False where it does not wait.
@@ -144,7 +163,7 @@ impl Ledger {
         write.await
     }
 
-    /// Sends the newest notification of an invoice once more, as it was written.
+    /// Sends a notification once more, as it was written, where it still says what a read says.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -152,30 +171,32 @@ impl Ledger {
         let id = id.to_owned();
         let write = self.writer.write(move |connection| {
             let id = id.clone();
-            Box::pin(async move {
-                let sql = "UPDATE notifications SET state = 'waiting', tries = 0, next_at = ? \
-                           WHERE id = ? AND length(body_sealed) > 0 AND number = (SELECT MAX(number) FROM notifications n WHERE n.row_id = notifications.row_id)";
-                let set = sqlx::query(sql).bind(now_ms).bind(&id).execute(&mut *connection).await;
-                if set.map_err(sqlite::error)?.rows_affected() == 0 {
-                    return why_not(connection, &id).await;
-                }
-                let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 \
-                           WHERE row_id = (SELECT row_id FROM notifications WHERE id = ?)";
-                sqlx::query(sql).bind(now_ms).bind(&id).execute(connection).await.map_err(sqlite::error)?;
-                Ok(Replay::Done)
-            })
+            Box::pin(async move { replay(connection, &id, now_ms).await })
         });
         write.await
     }
 }
 
-async fn why_not(connection: &mut SqliteConnection, id: &str) -> Result<Replay, LedgerError> {
-    let find = sqlx::query("SELECT length(body_sealed) AS length FROM notifications WHERE id = ?").bind(id);
-    let Some(row) = find.fetch_optional(connection).await.map_err(sqlite::error)? else {
-        return Ok(Replay::Unknown);
-    };
-    let length: i64 = row.try_get("length").map_err(sqlite::error)?;
-    Ok(if length == 0 { Replay::Erased } else { Replay::Older })
+async fn replay(connection: &mut SqliteConnection, id: &str, now_ms: i64) -> Result<Replay, LedgerError> {
+    let sql = "SELECT n.row_id, n.status, length(n.body_sealed) AS length, i.presented_status FROM notifications n \
+               JOIN invoices i ON i.row_id = n.row_id WHERE n.id = ?";
+    let found = sqlx::query(sql).bind(id).fetch_optional(&mut *connection).await.map_err(sqlite::error)?;
+    let Some(found) = found else { return Ok(Replay::Unknown) };
+    let text = |name: &str| found.try_get::<String, _>(name).map_err(sqlite::error);
+    if found.try_get::<i64, _>("length").map_err(sqlite::error)? == 0 {
+        return Ok(Replay::Erased);
+    }
+    if text("status")? != text("presented_status")? {
+        return Ok(Replay::Older);
+    }
+    let row_id = text("row_id")?;
+    // At most one of an invoice waits.
+    super::notify::supersede(connection, &row_id).await?;
+    let sql = "UPDATE notifications SET state = 'waiting', tries = 0, next_at = ? WHERE id = ?";
+    sqlx::query(sql).bind(now_ms).bind(id).execute(&mut *connection).await.map_err(sqlite::error)?;
+    let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE row_id = ?";
+    sqlx::query(sql).bind(now_ms).bind(row_id).execute(connection).await.map_err(sqlite::error)?;
+    Ok(Replay::Done)
 }
 
 fn notification(row: &SqliteRow) -> Result<NotificationRow, LedgerError> {

@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{InvoiceRow, Ledger, LedgerError, invoices, sqlite};
 use crate::contract::Era;
-use crate::presented::Presented;
+use crate::presented::{Presented, Settlement};
 
 /// Everything that is needed to attend to one invoice.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Attended {
     pub dialect: String,
     /// Era of the create.
     pub era: Era,
+    /// The store's settlement at the create; None for one that was made before this was kept.
+    pub settlement: Option<Settlement>,
     /// When BTCPay's id was bound, milliseconds since 1970.
     pub bound_at: i64,
     /// Wakes so far.
@@ -82,6 +84,8 @@ pub struct Told {
     pub presented: Presented,
     /// What the shop is sent; whatever waited is superseded by it.
     pub notification: Option<NewNotification>,
+    /// The one that waits, written anew under its own id: it must say what a read says.
+    pub rewritten: Option<NewNotification>,
     /// What the operator is told: a word and a random id.
     pub alarm: Option<(String, String)>,
     /// The asked-for repeat is done with it.
@@ -218,6 +222,17 @@ impl Ledger {
         write.await
     }
 
+    /// Whether the shop has taken this event of the invoice.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn has_taken(&self, row_id: &str, event: u16) -> Result<bool, LedgerError> {
+        let sql =
+            "SELECT 1 FROM notifications WHERE row_id = ? AND event = ? AND state = 'delivered' LIMIT 1";
+        let find = sqlx::query(sql).bind(row_id).bind(i64::from(event)).fetch_optional(&self.reads);
+        find.await.map(|found| found.is_some()).map_err(sqlite::error)
+    }
+
     /// Keeps what became of the delivery after `tries` others; `result` is a word for the operator. Nothing is
     /// kept of a try that a replay overtook.
     ///
@@ -289,12 +304,18 @@ fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
         credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
         dialect: row.try_get("dialect").map_err(sqlite::error)?,
         era: era.parse().map_err(|_| LedgerError::Unreadable("era"))?,
+        settlement: settlement(row)?,
         bound_at: get("updated_at")?,
         wakes: get("wakes")?,
         resend: get("resend")? != 0,
         urgent: row.try_get::<Option<i64>, _>("wake_at").map_err(sqlite::error)? == Some(URGENT),
         waiting: waiting(row)?,
     })
+}
+
+pub(super) fn settlement(row: &SqliteRow) -> Result<Option<Settlement>, LedgerError> {
+    let word: Option<String> = row.try_get("settlement").map_err(sqlite::error)?;
+    word.map(|word| word.parse()).transpose().map_err(|_| LedgerError::Unreadable("settlement"))
 }
 
 fn waiting(row: &SqliteRow) -> Result<Option<Waiting>, LedgerError> {
@@ -331,10 +352,27 @@ async fn tell(connection: &mut SqliteConnection, told: &Told, now_ms: i64) -> Re
         let raise = sqlx::query(sql).bind(id).bind(&told.row_id).bind(alarm).bind(now_ms);
         raise.execute(&mut *connection).await.map_err(sqlite::error)?;
     }
+    if let Some(anew) = &told.rewritten {
+        rewrite(connection, anew).await?;
+    }
     match &told.notification {
         Some(new) => enqueue(connection, &told.row_id, new, now_ms).await,
         None => Ok(()),
     }
+}
+
+async fn rewrite(connection: &mut SqliteConnection, anew: &NewNotification) -> Result<(), LedgerError> {
+    let sql =
+        "UPDATE notifications SET event = ?, status = ?, body_sealed = ? WHERE id = ? AND state = 'waiting'";
+    let NewNotification { id, event, status, body_sealed } = anew;
+    let rewrite = sqlx::query(sql).bind(i64::from(*event)).bind(status).bind(body_sealed).bind(id);
+    rewrite.execute(connection).await.map(drop).map_err(sqlite::error)
+}
+
+/// What waits is not sent any more.
+pub(super) async fn supersede(connection: &mut SqliteConnection, row_id: &str) -> Result<(), LedgerError> {
+    let sql = "UPDATE notifications SET state = 'superseded', next_at = NULL WHERE row_id = ? AND state = 'waiting'";
+    sqlx::query(sql).bind(row_id).execute(connection).await.map(drop).map_err(sqlite::error)
 }
 
 async fn enqueue(
@@ -343,8 +381,7 @@ async fn enqueue(
     new: &NewNotification,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
-    let sql = "UPDATE notifications SET state = 'superseded', next_at = NULL WHERE row_id = ? AND state = 'waiting'";
-    sqlx::query(sql).bind(row_id).execute(&mut *connection).await.map_err(sqlite::error)?;
+    supersede(connection, row_id).await?;
     let sql = "INSERT INTO notifications (id, row_id, number, event, status, body_sealed, state, next_at, created_at) \
                SELECT ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, 'waiting', ?, ? FROM notifications WHERE row_id = ?";
     sqlx::query(sql)

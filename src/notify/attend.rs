@@ -141,11 +141,14 @@ impl Notifier {
         now_ms: i64,
     ) -> Result<(), LedgerError> {
         let notification = step.event.and_then(|event| outbox::written(self, case, looked, step, event));
+        let untold = notification.is_none();
+        let rewritten = untold.then(|| outbox::rewritten(self, case, looked, step)).flatten();
         let alarm = step.alarm.map(|alarm| (alarm.as_str().to_owned(), self.name()));
         let told = Told {
             row_id: case.invoice.row.row_id.clone(),
             presented: step.then.clone(),
             notification,
+            rewritten,
             alarm,
             resent: false,
         };
@@ -158,13 +161,24 @@ impl Notifier {
         Ok(())
     }
 
-    /// The shop, or the operator, asked to hear the present state again.
+    /// The shop, or the operator, asked to hear the present state again. Where the shop never took the event
+    /// that tells this state it gets that one: many plugins do nothing on 1012 (WooCommerce, WHMCS).
     async fn repeat(&self, case: &Case<'_>, looked: &Looked, now_ms: i64) -> Result<(), LedgerError> {
-        let presented = case.invoice.row.presented.clone();
+        let (row, presented) = (&case.invoice.row, case.invoice.row.presented.clone());
+        let event = match Event::telling(presented.status).filter(|event| self.form(case, *event).is_some()) {
+            Some(event) if !self.ledger.has_taken(&row.row_id, event.code()).await? => event,
+            _ => Event::ManuallyNotified,
+        };
         let step = Step { then: presented.clone(), event: None, not_before_ms: now_ms, alarm: None };
-        let notification = outbox::written(self, case, looked, &step, Event::ManuallyNotified);
-        let row_id = case.invoice.row.row_id.clone();
-        self.ledger.tell(Told { row_id, presented, notification, alarm: None, resent: true }, now_ms).await
+        let told = Told {
+            row_id: row.row_id.clone(),
+            presented,
+            notification: outbox::written(self, case, looked, &step, event),
+            rewritten: None,
+            alarm: None,
+            resent: true,
+        };
+        self.ledger.tell(told, now_ms).await
     }
 
     /// BTCPay cannot be asked: what was written before is still delivered.

@@ -18,6 +18,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Clocks are set by so much all the time; what sleeps then sleeps no longer than this in addition, in ms.
 const CLOCK_MAY_STEP_MS: i64 = 5_000;
+/// How long a notification that was given up is counted, in ms.
+const GIVEN_UP_FOR_MS: i64 = 7 * 24 * 3_600_000;
 /// How often the numbers of the outbox are refreshed.
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
@@ -129,9 +131,10 @@ impl Notifier {
     }
 
     async fn gauge(&self) {
-        if let Ok((depth, oldest)) = self.ledger.outbox().await {
-            let age_ms = oldest.map_or(0, |oldest| (self.clock)().saturating_sub(oldest));
-            self.metrics.set_outbox(depth, age_ms / 1000);
+        let now_ms = (self.clock)();
+        if let Ok(outbox) = self.ledger.outbox(now_ms.saturating_sub(GIVEN_UP_FOR_MS)).await {
+            let age_ms = outbox.oldest.map_or(0, |oldest| now_ms.saturating_sub(oldest));
+            self.metrics.set_outbox(outbox.depth, age_ms / 1000, outbox.given_up);
         }
     }
 

@@ -10,7 +10,7 @@ use super::Notifier;
 use super::attend::Case;
 use crate::json::Object;
 use crate::ledger::{Attended, LedgerError, Store};
-use crate::presented::{PublicStatus, Seen, Settings, Speed};
+use crate::presented::{PublicStatus, Seen, Settings, Settlement, Speed};
 use crate::walk::facts::{Facts, FactsError};
 use crate::walk::forward::ForwardError;
 use crate::walk::understand::Misunderstood;
@@ -120,7 +120,8 @@ impl Notifier {
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
         self.note(store, &answer.as_ref().map(|_| ()).map_err(Clone::clone)).await?;
         let facts = Facts::of_answer(&answer?)?;
-        let settings = self.settings(store, words);
+        let settlement = invoice.settlement.unwrap_or(store.settlement);
+        let settings = self.settings(settlement, words);
         let mut seen = facts.seen().map_err(|_| LookError::Status)?;
         let counts = settings.settlement.rule(settings.speed).confirmations.is_some();
         if counts && facts.status == "paid" {
@@ -137,11 +138,11 @@ impl Notifier {
         Ok(Looked { facts, seen, settings })
     }
 
-    fn settings(&self, store: &Store, words: &Object) -> Settings {
+    fn settings(&self, settlement: Settlement, words: &Object) -> Settings {
         let asked = words.get("transactionSpeed").and_then(crate::json::Value::as_str);
         let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         Settings {
-            settlement: store.settlement,
+            settlement,
             speed: Speed::asked(asked, Speed::Medium),
             complete_after_ms: ms(self.config.complete_after_seconds),
             invalid_after_ms: ms(self.config.invalid_after_seconds),

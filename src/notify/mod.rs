@@ -48,6 +48,7 @@ pub struct Notifier {
     hosts: Hosts,
     pace: DefaultDirectRateLimiter,
     outages: look::Outages,
+    unkept: outbox::Unkept,
     awake: Notify,
 }
 
@@ -101,6 +102,7 @@ impl Notifier {
             pace: engine::pace(config.reads_per_second),
             config,
             outages: look::Outages::default(),
+            unkept: outbox::Unkept::default(),
             awake: Notify::new(),
         })
     }

@@ -1,6 +1,7 @@
 //! What a shop is sent: written with the step that it tells, delivered as it was written.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -34,26 +35,81 @@ pub(super) fn written(
     step: &Step,
     event: Event,
 ) -> Option<NewNotification> {
+    let form = notifier.form(case, event)?;
+    Some(notification(notifier, case, looked, step, (notifier.name(), event, form)))
+}
+
+/// The one that waits, written anew for a step that is not told: a shop that is sent it later must hear what a
+/// read says by then, and must hear it, for nothing else tells it. BitPay's notifications, too, showed the
+/// status of the moment in which they were sent.
+pub(super) fn rewritten(
+    notifier: &Notifier,
+    case: &Case<'_>,
+    looked: &Looked,
+    step: &Step,
+) -> Option<NewNotification> {
+    let (waiting, presented) = (case.invoice.waiting.as_ref()?, &case.invoice.row.presented);
+    let was = Event::of_code(waiting.event).ok()?;
+    let event = match step.then.status == presented.status {
+        true if step.then.exception == presented.exception => return None,
+        true => was,
+        false => Event::telling(step.then.status)?,
+    };
+    let form = notifier.form(case, was)?;
+    Some(notification(notifier, case, looked, step, (waiting.id.clone(), event, form)))
+}
+
+fn notification(
+    notifier: &Notifier,
+    case: &Case<'_>,
+    looked: &Looked,
+    step: &Step,
+    (id, event, form): (String, Event, Form),
+) -> NewNotification {
     let row = &case.invoice.row;
-    let era = case.invoice.era;
-    let fixed = notifier.credential(case).and_then(|entry| entry.credential.overrides.notification_form);
-    let form = selected(&Wants::of_words(case.words, era, Speed::Medium, fixed.map(Form::from)), event)?;
     let facts = looked.facts.as_told(&step.then);
     let token = notifier.secrets.invoice_token(&row.store_id, &facts.id);
     let invoice =
         Invoice { facts: &facts, words: Some(case.words), token: &token, merchant: &case.store.name };
-    let body = body(form, event, &invoice, era);
-    let id = notifier.name();
+    let body = body(form, event, &invoice, case.invoice.era);
     let mut nonce = [0; 24];
     (notifier.random)(&mut nonce);
     let body_sealed = notifier.secrets.seal(&context(&id), nonce, body.as_bytes());
     let status = step.then.status.as_str().to_owned();
-    Some(NewNotification { id, event: event.code(), status, body_sealed })
+    NewNotification { id, event: event.code(), status, body_sealed }
+}
+
+/// Outcomes of deliveries that the ledger could not keep yet, by the notification's id. A shop that took a
+/// notification must not get it again because a disk is full.
+#[derive(Default)]
+pub(super) struct Unkept(Mutex<HashMap<String, Outcome>>);
+
+/// What became of one try.
+#[derive(Clone)]
+struct Outcome {
+    tries: u32,
+    settled: Settled,
+    result: &'static str,
+}
+
+impl Unkept {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Outcome>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of this try; that of another one is out of date.
+    fn of(&self, waiting: &Waiting) -> Option<Outcome> {
+        self.all().get(&waiting.id).filter(|outcome| outcome.tries == waiting.tries).cloned()
+    }
 }
 
 impl Notifier {
     /// Tries once; keeps what became of it before anything else is done for the invoice.
     pub(super) async fn deliver(&self, case: &Case<'_>, waiting: &Waiting) -> Result<Turn, LedgerError> {
+        if let Some(outcome) = self.unkept.of(waiting) {
+            self.keep(waiting, &outcome).await?;
+            return Ok(Turn::Again);
+        }
         let target = match Target::parse(address(case).unwrap_or_default()) {
             Ok(target) => target,
             Err(error) => {
@@ -113,15 +169,38 @@ impl Notifier {
             Err(error) if error.is_final() => (Settled::Parked, error.code()),
             Err(error) => (self.again(waiting, now_ms), error.code()),
         };
-        self.ledger.settle_notification(&waiting.id, waiting.tries, settled, result, now_ms).await?;
         self.metrics.delivery(&case.store.name, result);
         if let Err(error) = outcome {
             let (invoice, store) = (case.invoice.row.invoice_id.as_deref(), &case.store.name);
             let (event, tries) = (waiting.event, waiting.tries + 1);
-            let next_at_ms = if let Settled::Again(at) = settled { Some(at) } else { None };
-            tracing::warn!(target: "notification", invoice, store, event, tries, result, next_at_ms, %error, "not delivered");
+            match settled {
+                Settled::Again(next_at_ms) => {
+                    tracing::warn!(target: "notification", invoice, store, event, tries, result, next_at_ms, %error, "not delivered");
+                }
+                _ => {
+                    tracing::warn!(target: "notification", invoice, store, event, tries, result, %error, "notification_given_up");
+                }
+            }
         }
-        Ok(())
+        self.keep(waiting, &Outcome { tries: waiting.tries, settled, result }).await
+    }
+
+    /// Keeps what became of a try, in memory until the ledger has it.
+    async fn keep(&self, waiting: &Waiting, outcome: &Outcome) -> Result<(), LedgerError> {
+        let (id, now_ms) = (&waiting.id, (self.clock)());
+        let Outcome { tries, settled, result } = outcome.clone();
+        let kept = self.ledger.settle_notification(id, tries, settled, result, now_ms).await;
+        match &kept {
+            Ok(()) => self.unkept.all().remove(id),
+            Err(_) => self.unkept.all().insert(id.clone(), outcome.clone()),
+        };
+        kept
+    }
+
+    /// The form in which this event goes to the shop of the invoice; None where BitPay would not have sent it.
+    pub(super) fn form(&self, case: &Case<'_>, event: Event) -> Option<Form> {
+        let fixed = self.credential(case).and_then(|entry| entry.credential.overrides.notification_form);
+        selected(&Wants::of_words(case.words, case.invoice.era, Speed::Medium, fixed.map(Form::from)), event)
     }
 
     fn again(&self, waiting: &Waiting, now_ms: i64) -> Settled {

@@ -140,6 +140,7 @@ pub struct Metrics {
     attend_failures: Counter,
     outbox_depth: Gauge,
     outbox_oldest_seconds: Gauge,
+    outbox_given_up: Gauge,
     ledger_commits: Counter,
     connections: Gauge,
     in_flight: Gauge,
@@ -170,6 +171,7 @@ impl Metrics {
             attend_failures: Counter::default(),
             outbox_depth: Gauge::default(),
             outbox_oldest_seconds: Gauge::default(),
+            outbox_given_up: Gauge::default(),
             ledger_commits: Counter::default(),
             connections: Gauge::default(),
             in_flight: Gauge::default(),
@@ -218,6 +220,11 @@ impl Metrics {
             "Age of the oldest notification that its shop has not taken",
             self.outbox_oldest_seconds.clone(),
         );
+        all.register(
+            "outbox_given_up",
+            "Notifications of the last 7 days that their shops never took, with nothing after them",
+            self.outbox_given_up.clone(),
+        );
         all.register("ledger_commits", "Durable commits of the ledger", self.ledger_commits.clone());
         all.register("connections", "Open connections of shops", self.connections.clone());
         all.register("in_flight", "Requests that are being answered", self.in_flight.clone());
@@ -251,10 +258,11 @@ impl Metrics {
         self.attend_failures.inc();
     }
 
-    /// Shows how many notifications wait, and how long the oldest does, in seconds.
-    pub fn set_outbox(&self, depth: i64, oldest_seconds: i64) {
+    /// Shows how many notifications wait, how long the oldest does, in seconds, and how many were given up.
+    pub fn set_outbox(&self, depth: i64, oldest_seconds: i64, given_up: i64) {
         self.outbox_depth.set(depth);
         self.outbox_oldest_seconds.set(oldest_seconds);
+        self.outbox_given_up.set(given_up);
     }
 
     /// Counts one exchange with a BTCPay server; `server` is its name in the configuration.

@@ -22,6 +22,7 @@ impl Creates {
             host: commission.host.clone(),
             agent: commission.agent.clone(),
             era: commission.era,
+            settlement: commission.store.settlement,
             notification_id: name(self.random),
             created_at: (self.clock)(),
             sent_by: self.life.clone(),

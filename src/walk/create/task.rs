@@ -79,7 +79,8 @@ impl Creates {
     async fn reopen(&self, row: &InvoiceRow, commission: &Commission) -> Outcome {
         // The shop may have changed what does not count as another order; its last words are sent and kept.
         let words = self.seal_words(&row.row_id, commission);
-        if !self.ledger.reopen_invoice(row, &self.life, words.clone(), (self.clock)()).await? {
+        let settlement = commission.store.settlement;
+        if !self.ledger.reopen_invoice(row, &self.life, words.clone(), settlement, (self.clock)()).await? {
             return Err(CreateError::InProgress);
         }
         self.send(&InvoiceRow { words_sealed: words, ..row.clone() }, commission).await
