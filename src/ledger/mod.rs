@@ -20,6 +20,7 @@ mod secret_proof;
 mod sqlite;
 mod store_life;
 mod stores;
+mod wakes;
 mod writer;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ pub use pending::{PENDING_LIVES_MS, PendingAdoption};
 pub use rows::{Facade, Store, StoreCredentials};
 use sqlx::SqlitePool;
 pub use store_life::StoreUse;
+pub use wakes::{Glance, Rest};
 use writer::{Ending, Writer};
 
 /// Why the ledger cannot answer. Never holds a value, only what kind of trouble it is.

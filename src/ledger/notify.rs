@@ -1,8 +1,4 @@
 //! What shops are told of their invoices: the state per invoice, the notification that waits, the alarms.
-//!
-//! `wake_at` is the one clock of an invoice: a notification of BTCPay, a poll, a pause that ends and a
-//! retry all set it. Whoever puts an invoice back to sleep says how many wakes he has seen, so that one
-//! that came meanwhile is not lost.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -32,6 +28,12 @@ pub struct Attended {
     pub resend: bool,
     /// BTCPay has notified of it: it is looked at before those that are only polled.
     pub urgent: bool,
+    /// When a look at it ended last, milliseconds since 1970; 0: never.
+    pub looked_at: i64,
+    /// Looks in a row that did not show it.
+    pub blind_looks: u32,
+    /// When the first of them was, milliseconds since 1970.
+    pub blind_since: Option<i64>,
     /// The notification that waits for its shop.
     pub waiting: Option<Waiting>,
 }
@@ -103,67 +105,12 @@ pub enum Settled {
     Parked,
 }
 
-/// `wake_at` of an invoice that BTCPay has notified of: before all others.
-const URGENT: i64 = 0;
-
 const ATTENDED: &str = "SELECT invoices.*, notifications.id AS n_id, notifications.event AS n_event, \
      notifications.body_sealed AS n_body, notifications.tries AS n_tries, notifications.next_at AS n_next_at, \
      notifications.created_at AS n_created_at FROM invoices LEFT JOIN notifications \
      ON notifications.row_id = invoices.row_id AND notifications.state = 'waiting' WHERE invoices.row_id = ?";
 
 impl Ledger {
-    /// BTCPay notified: the invoice of that address is looked at now. False for an address that was never given.
-    ///
-    /// # Errors
-    /// [`LedgerError`]; BTCPay must not hear a yes then.
-    pub async fn wake_notified(&self, notification_id: &str) -> Result<bool, LedgerError> {
-        let id = notification_id.to_owned();
-        let sql =
-            "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE notification_id = ? AND relayed = 1";
-        let write = self.writer.write(move |connection| {
-            let wake = sqlx::query(sql).bind(URGENT).bind(id.clone());
-            Box::pin(async move {
-                wake.execute(connection).await.map(|done| done.rows_affected() > 0).map_err(sqlite::error)
-            })
-        });
-        write.await
-    }
-
-    /// Lets every invoice that money can still move be looked at from `now_ms` on: after an outage.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn wake_open(&self, server: &str, now_ms: i64) -> Result<u64, LedgerError> {
-        let server = server.to_owned();
-        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE state = 'created' AND relayed = 1 \
-                   AND wake_at > ? AND presented_status IN ('new', 'paid', 'confirmed') \
-                   AND store_id IN (SELECT id FROM stores WHERE server = ?)";
-        let write = self.writer.write(move |connection| {
-            let wake = sqlx::query(sql).bind(now_ms).bind(now_ms).bind(server.clone());
-            Box::pin(async move {
-                wake.execute(connection).await.map(|done| done.rows_affected()).map_err(sqlite::error)
-            })
-        });
-        write.await
-    }
-
-    /// Lets every invoice be looked at now that sleeps longer than anything sleeps: the clock was set back.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn wake_beyond(&self, longest_ms: i64, now_ms: i64) -> Result<(), LedgerError> {
-        let there = sqlx::query("SELECT 1 FROM invoices WHERE wake_at > ? LIMIT 1").bind(longest_ms);
-        if there.fetch_optional(&self.reads).await.map_err(sqlite::error)?.is_none() {
-            return Ok(());
-        }
-        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE wake_at > ?";
-        let write = self.writer.write(move |connection| {
-            let wake = sqlx::query(sql).bind(now_ms).bind(longest_ms);
-            Box::pin(async move { wake.execute(connection).await.map(drop).map_err(sqlite::error) })
-        });
-        write.await
-    }
-
     /// Asks that the shop hears the present state again. False for an invoice that payferry does not notify of,
     /// or whose texts were erased.
     ///
@@ -180,25 +127,6 @@ impl Ledger {
             })
         });
         write.await
-    }
-
-    /// Invoices whose time has come, the longest waiting first, and when the next one's comes.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn due(&self, now_ms: i64, most: u32) -> Result<(Vec<String>, Option<i64>), LedgerError> {
-        let sql = "SELECT row_id, wake_at FROM invoices WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT ?";
-        let rows =
-            sqlx::query(sql).bind(i64::from(most)).fetch_all(&self.reads).await.map_err(sqlite::error)?;
-        let mut due = Vec::new();
-        for row in &rows {
-            let at: i64 = row.try_get("wake_at").map_err(sqlite::error)?;
-            if at > now_ms {
-                return Ok((due, Some(at)));
-            }
-            due.push(row.try_get("row_id").map_err(sqlite::error)?);
-        }
-        Ok((due, None))
     }
 
     /// One invoice with all that is needed to attend to it.
@@ -266,34 +194,6 @@ impl Ledger {
         });
         write.await
     }
-
-    /// Puts an invoice to sleep that cannot even be read, whoever woke it.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn defer(&self, row_id: &str, until_ms: i64) -> Result<(), LedgerError> {
-        let row_id = row_id.to_owned();
-        let write = self.writer.write(move |connection| {
-            let defer = sqlx::query("UPDATE invoices SET wake_at = ? WHERE row_id = ?");
-            let defer = defer.bind(until_ms).bind(row_id.clone());
-            Box::pin(async move { defer.execute(connection).await.map(drop).map_err(sqlite::error) })
-        });
-        write.await
-    }
-
-    /// Puts an invoice to sleep until then, or for good, unless somebody woke it since `wakes`.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn sleep(&self, row_id: &str, wakes: i64, until_ms: Option<i64>) -> Result<(), LedgerError> {
-        let row_id = row_id.to_owned();
-        let sql = "UPDATE invoices SET wake_at = ? WHERE row_id = ? AND wakes = ?";
-        let write = self.writer.write(move |connection| {
-            let sleep = sqlx::query(sql).bind(until_ms).bind(row_id.clone()).bind(wakes);
-            Box::pin(async move { sleep.execute(connection).await.map(drop).map_err(sqlite::error) })
-        });
-        write.await
-    }
 }
 
 fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
@@ -308,7 +208,11 @@ fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
         bound_at: get("updated_at")?,
         wakes: get("wakes")?,
         resend: get("resend")? != 0,
-        urgent: row.try_get::<Option<i64>, _>("wake_at").map_err(sqlite::error)? == Some(URGENT),
+        urgent: get("urgent")? != 0,
+        looked_at: get("looked_at")?,
+        blind_looks: u32::try_from(get("blind_looks")?)
+            .map_err(|_| LedgerError::Unreadable("blind_looks"))?,
+        blind_since: row.try_get("blind_since").map_err(sqlite::error)?,
         waiting: waiting(row)?,
     })
 }

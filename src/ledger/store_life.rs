@@ -3,6 +3,7 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::rows::{self, Store};
+use super::wakes::wake_store;
 use super::{Ledger, LedgerError, sqlite};
 
 /// What hangs on a store.
@@ -33,7 +34,7 @@ impl Ledger {
         write.await
     }
 
-    /// Signs with the key of epoch `to` from now on. False where `from` is no longer the epoch.
+    /// Signs with the key of epoch `to` from now on, and looks again at what could not be seen. False where `from` is no longer the epoch.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -44,23 +45,33 @@ impl Ledger {
         let write = self.writer.write(move |connection| {
             let switch =
                 sqlx::query(sql).bind(i64::from(to)).bind(now_ms).bind(id.clone()).bind(i64::from(from));
+            let id = id.clone();
             Box::pin(async move {
-                switch.execute(connection).await.map(|done| done.rows_affected() == 1).map_err(sqlite::error)
+                let done = switch.execute(&mut *connection).await.map_err(sqlite::error)?;
+                if done.rows_affected() != 1 {
+                    return Ok(false);
+                }
+                wake_store(connection, &id, now_ms).await.map(|()| true)
             })
         });
         write.await
     }
 
-    /// Names another BTCPay server of the configuration for the store.
+    /// Names another BTCPay server of the configuration for the store. Its invoices that could not be seen are
+    /// looked at there.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn move_store(&self, id: &str, server: &str) -> Result<(), LedgerError> {
+    pub async fn move_store(&self, id: &str, server: &str, now_ms: i64) -> Result<(), LedgerError> {
         let (id, server) = (id.to_owned(), server.to_owned());
         let write = self.writer.write(move |connection| {
             let update = sqlx::query("UPDATE stores SET server = ? WHERE id = ?");
             let update = update.bind(server.clone()).bind(id.clone());
-            Box::pin(async move { update.execute(connection).await.map(drop).map_err(sqlite::error) })
+            let id = id.clone();
+            Box::pin(async move {
+                update.execute(&mut *connection).await.map_err(sqlite::error)?;
+                wake_store(connection, &id, now_ms).await
+            })
         });
         write.await
     }

@@ -1,6 +1,7 @@
 //! Stores: the life of one from adding it over its keys to its removal.
 
 use super::rows::{self, Store};
+use super::wakes::wake_store;
 use super::{Ledger, LedgerError, sqlite};
 use crate::presented::Settlement;
 
@@ -28,7 +29,8 @@ impl Ledger {
         write.await
     }
 
-    /// Notes that BTCPay accepted the store's key, or takes BTCPay's legacy API key (sealed) instead.
+    /// Notes that BTCPay accepted the store's key, or takes BTCPay's legacy API key (sealed) instead. Its
+    /// invoices that could not be seen are looked at again.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -42,7 +44,11 @@ impl Ledger {
         let sql = "UPDATE stores SET paired_at = ?, api_key_sealed = ? WHERE id = ?";
         let write = self.writer.write(move |connection| {
             let set = sqlx::query(sql).bind(now_ms).bind(api_key_sealed.clone()).bind(id.clone());
-            Box::pin(async move { set.execute(connection).await.map(drop).map_err(sqlite::error) })
+            let id = id.clone();
+            Box::pin(async move {
+                set.execute(&mut *connection).await.map_err(sqlite::error)?;
+                wake_store(connection, &id, now_ms).await
+            })
         });
         write.await
     }

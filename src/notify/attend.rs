@@ -2,20 +2,17 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::look::{LookError, Looked};
+use super::look::Looked;
 use super::schedule::next_look;
+use super::unseen::{AFTER_OUTAGE_MS, after_defect_ms};
 use super::{Notifier, outbox};
 use crate::json::Object;
-use crate::ledger::{Attended, InvoiceState, LedgerError, Store, Told, Waiting};
+use crate::ledger::{Attended, Glance, InvoiceState, LedgerError, Rest, Store, Told, Waiting};
 use crate::presented::{Event, Presented, Step, step};
 use crate::walk::create::{WordsSealed, open_words};
 
 /// Most steps and deliveries in one go; an invoice has five or so in its whole life.
 const MOST_TURNS: usize = 16;
-/// How long an invoice sleeps while BTCPay is down, in ms.
-const AFTER_TROUBLE_MS: i64 = 5_000;
-/// The same where only an operator can help.
-const AFTER_DEFECT_MS: i64 = 600_000;
 
 /// Why an invoice cannot be attended to.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +34,10 @@ pub(super) enum Turn {
     Again,
     /// Nothing to do before then; None: nothing more at all.
     Sleep(Option<i64>),
+    /// The same after a look.
+    Rest(Rest),
+    /// payferry stops: the ledger has what is left.
+    Leave,
 }
 
 /// One invoice with what belongs to it.
@@ -64,25 +65,31 @@ impl Notifier {
             }
             let invoice = match self.ledger.attended(row_id).await {
                 Err(error @ LedgerError::Unreadable(_)) => {
-                    self.ledger.defer(row_id, (self.clock)() + AFTER_DEFECT_MS).await?;
+                    self.ledger.defer(row_id, (self.clock)() + after_defect_ms(0)).await?;
                     return Err(error.into());
                 }
                 found => found?,
             };
             let Some(invoice) = invoice else { return Ok(()) };
             let done = self.turn(&invoice, stop).await;
-            let until = match &done {
+            let now_ms = (self.clock)();
+            let rest = match &done {
                 Ok(Turn::Again) if turn < MOST_TURNS => continue,
-                Ok(Turn::Again) => Some((self.clock)() + AFTER_TROUBLE_MS),
-                Ok(Turn::Sleep(until)) => *until,
+                Ok(Turn::Again) => Rest::until(Some(now_ms + AFTER_OUTAGE_MS)),
+                Ok(Turn::Sleep(until)) => Rest::until(*until),
+                Ok(Turn::Rest(rest)) => *rest,
+                Ok(Turn::Leave) => return Ok(()),
                 Err(
                     AttendError::Sealed(_)
                     | AttendError::StoreUnknown
                     | AttendError::Ledger(LedgerError::Unreadable(_)),
-                ) => Some((self.clock)() + AFTER_DEFECT_MS),
+                ) => {
+                    let until_ms = Some(now_ms + after_defect_ms(invoice.blind_looks));
+                    Rest { until_ms, glance: Glance::Refused }
+                }
                 Err(AttendError::Ledger(_)) => return done.map(drop),
             };
-            self.ledger.sleep(row_id, invoice.wakes, until).await?;
+            self.ledger.rest(row_id, invoice.wakes, rest, now_ms).await?;
             return done.map(drop);
         }
         Ok(())
@@ -129,7 +136,8 @@ impl Notifier {
         let every_ms = ms(self.config.poll_every_seconds.saturating_mul(1000));
         let look = next_look(presented.status, presented.since_ms, now_ms, every_ms);
         let retry = waiting.as_ref().map(|waiting| waiting.next_at);
-        Ok(Turn::Sleep([look, retry, next.map(|(_, at)| at)].into_iter().flatten().min()))
+        let until_ms = [look, retry, next.map(|(_, at)| at)].into_iter().flatten().min();
+        Ok(Turn::Rest(Rest { until_ms, glance: Glance::Seen }))
     }
 
     /// Commits one step, with what the shop is sent and what the operator is told.
@@ -181,24 +189,8 @@ impl Notifier {
         self.ledger.tell(told, now_ms).await
     }
 
-    /// BTCPay cannot be asked: what was written before is still delivered.
-    async fn without_btcpay(&self, case: &Case<'_>, error: &LookError) -> Result<Turn, AttendError> {
-        let now_ms = (self.clock)();
-        if let Some(waiting) = case.invoice.waiting.as_ref().filter(|waiting| self.is_due(waiting, now_ms)) {
-            return Ok(self.deliver(case, waiting).await?);
-        }
-        let invoice = case.invoice.row.invoice_id.as_deref();
-        if error.is_outage() {
-            tracing::debug!(invoice, store = case.store.name, %error, "invoice_not_seen");
-            return Ok(Turn::Sleep(Some(now_ms + AFTER_TROUBLE_MS)));
-        }
-        self.metrics.attend_failed();
-        tracing::warn!(invoice, store = case.store.name, %error, "invoice_not_seen");
-        Ok(Turn::Sleep(Some(now_ms + AFTER_DEFECT_MS)))
-    }
-
     /// Due, or further ahead than any retry: then the clock was set back.
-    fn is_due(&self, waiting: &Waiting, now_ms: i64) -> bool {
+    pub(super) fn is_due(&self, waiting: &Waiting, now_ms: i64) -> bool {
         let longest = self.config.retry_after_seconds.iter().max().copied().unwrap_or(0);
         waiting.next_at <= now_ms || waiting.next_at > now_ms.saturating_add(ms(longest.saturating_mul(1000)))
     }

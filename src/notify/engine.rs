@@ -66,6 +66,9 @@ impl Notifier {
     ) {
         let under_way = UnderWay::default();
         let mut last_ms = i64::MAX;
+        if let Err(error) = self.ledger.wake_blind((self.clock)()).await {
+            tracing::warn!(%error, "notifications_not_read");
+        }
         let mut gauge = tokio::time::interval(GAUGE_EVERY);
         while !stop.is_cancelled() {
             last_ms = self.watch_clock(last_ms).await;

@@ -88,7 +88,7 @@ async fn take(notifier: &Notifier, request: Request<Incoming>) -> StatusCode {
     if event.is_none_or(|code| code == CREATED) {
         return StatusCode::OK;
     }
-    match notifier.ledger.wake_notified(&id).await {
+    match notifier.ledger.wake_notified(&id, (notifier.clock)()).await {
         Ok(true) => {
             notifier.awake.notify_one();
             StatusCode::OK

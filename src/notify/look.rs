@@ -1,24 +1,22 @@
-//! What BTCPay says of an invoice, paced, and what is known of BTCPay's outages.
+//! What BTCPay says of an invoice, paced.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Notifier;
 use super::attend::Case;
-use crate::json::Object;
+use super::outages::{Change, Sign};
+use crate::json::{Object, Value};
 use crate::ledger::{Attended, LedgerError, Store};
 use crate::presented::{PublicStatus, Seen, Settings, Settlement, Speed};
 use crate::walk::facts::{Facts, FactsError};
-use crate::walk::forward::ForwardError;
-use crate::walk::understand::Misunderstood;
 use crate::walk::upstream::UpstreamError;
 
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
-/// While BTCPay is down one invoice after the other asks whether it is back, this far apart, in ms.
-const KNOCK_EVERY_MS: i64 = 2_000;
+/// An invoice that could not be seen so often in a row is broken itself.
+const KNOWN_BAD_AFTER: u32 = 3;
 
 /// Why an invoice cannot be looked at now.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,6 +24,9 @@ pub(super) enum LookError {
     /// BTCPay is down, and was asked a moment ago.
     #[error("BTCPay is down")]
     Down,
+    /// payferry stops: nothing new is begun.
+    #[error("payferry stops")]
+    Stopping,
     /// No usable answer.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -40,69 +41,11 @@ pub(super) enum LookError {
     Ledger(#[from] LedgerError),
 }
 
-impl LookError {
-    /// Whether it passes by itself, when BTCPay or the ledger is back.
-    pub(super) fn is_outage(&self) -> bool {
-        match self {
-            Self::Down | Self::Ledger(_) => true,
-            Self::Upstream(UpstreamError::Forward(error)) => {
-                !matches!(error, ForwardError::ServerUnknown | ForwardError::NotWritable)
-            }
-            Self::Upstream(UpstreamError::Misunderstood(answer)) => {
-                matches!(answer, Misunderstood::Failed(_) | Misunderstood::NotJson)
-            }
-            Self::Upstream(_) | Self::Facts(_) | Self::Status => false,
-        }
-    }
-}
-
-/// BTCPay itself answers no 5xx when it is down (recorded: outages.md); what stands before it does. Another
-/// 5xx is about one invoice and says nothing of the others.
-fn shows_outage(error: &UpstreamError) -> bool {
-    match error {
-        UpstreamError::Forward(error) => {
-            !matches!(error, ForwardError::ServerUnknown | ForwardError::NotWritable)
-        }
-        UpstreamError::Misunderstood(answer) => matches!(answer, Misunderstood::Failed(502..=504)),
-        UpstreamError::Sealed | UpstreamError::NotPaired => false,
-    }
-}
-
 /// One look.
 pub(super) struct Looked {
     pub(super) facts: Facts,
     pub(super) seen: Seen,
     pub(super) settings: Settings,
-}
-
-/// Servers that are down: when they are asked next, milliseconds since 1970.
-#[derive(Default)]
-pub(super) struct Outages(Mutex<HashMap<String, i64>>);
-
-impl Outages {
-    /// Whether the server may be asked now.
-    fn may_ask(&self, server: &str, now_ms: i64) -> bool {
-        let mut down = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match down.get_mut(server) {
-            // Further ahead than a knock: the clock was set back.
-            Some(next) if *next > now_ms && *next <= now_ms + KNOCK_EVERY_MS => false,
-            Some(next) => {
-                *next = now_ms + KNOCK_EVERY_MS;
-                true
-            }
-            None => true,
-        }
-    }
-
-    fn is_down(&self, server: &str, now_ms: i64) -> bool {
-        let mut down = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        down.insert(server.to_owned(), now_ms + KNOCK_EVERY_MS).is_none()
-    }
-
-    /// True where it was down before.
-    fn is_up(&self, server: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(server).is_some()
-    }
 }
 
 impl Notifier {
@@ -115,10 +58,10 @@ impl Notifier {
         }
         // What BTCPay has notified of does not queue behind polls.
         if !invoice.urgent {
-            stop.run_until_cancelled(self.pace.until_ready()).await.ok_or(LookError::Down)?;
+            stop.run_until_cancelled(self.pace.until_ready()).await.ok_or(LookError::Stopping)?;
         }
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
-        self.note(store, &answer.as_ref().map(|_| ()).map_err(Clone::clone)).await?;
+        self.note(case, &answer).await?;
         let facts = Facts::of_answer(&answer?)?;
         let settlement = invoice.settlement.unwrap_or(store.settlement);
         let settings = self.settings(settlement, words);
@@ -139,7 +82,7 @@ impl Notifier {
     }
 
     fn settings(&self, settlement: Settlement, words: &Object) -> Settings {
-        let asked = words.get("transactionSpeed").and_then(crate::json::Value::as_str);
+        let asked = words.get("transactionSpeed").and_then(Value::as_str);
         let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         Settings {
             settlement,
@@ -151,9 +94,9 @@ impl Notifier {
 
     async fn public(&self, store: &Store, id: &str) -> Result<Option<PublicStatus>, LookError> {
         let answer = self.upstream.public_status(store, id, LOOK_WITHIN).await?;
-        let text = |name: &str| answer.get(name).and_then(crate::json::Value::as_str);
+        let text = |name: &str| answer.get(name).and_then(Value::as_str);
         let due = text("due").and_then(|due| crate::json::Number::parse(due).ok());
-        let confirmations = answer.get("receivedConfirmations").and_then(crate::json::Value::as_number);
+        let confirmations = answer.get("receivedConfirmations").and_then(Value::as_number);
         Ok(Some(PublicStatus {
             processing: text("status") == Some("Processing"),
             nothing_due: due.is_some_and(|due| due.is_zero()),
@@ -161,29 +104,30 @@ impl Notifier {
         }))
     }
 
-    /// After an outage everything open is looked at: BTCPay forgets what it had not sent
-    /// (recorded: outages.md, waiting retries do not survive a restart).
-    async fn note(&self, store: &Store, outcome: &Result<(), UpstreamError>) -> Result<(), LedgerError> {
-        let now_ms = (self.clock)();
-        match outcome {
-            Err(error) => {
-                if shows_outage(error) && self.outages.is_down(&store.server, now_ms) {
-                    tracing::warn!(server = store.server, "btcpay_down");
-                }
+    /// What the end of a look says of the server. After an outage everything open is looked at: BTCPay forgets
+    /// what it had not sent (recorded: outages.md, waiting retries do not survive a restart).
+    async fn note(&self, case: &Case<'_>, answer: &Result<Value, UpstreamError>) -> Result<(), LookError> {
+        let (server, now_ms) = (&case.store.server, (self.clock)());
+        let (row_id, sign) = (&case.invoice.row.row_id, Sign::of(answer));
+        let known_bad = case.invoice.blind_looks >= KNOWN_BAD_AFTER;
+        match self.outages.note(server, row_id, sign, known_bad, now_ms) {
+            Change::Down => {
+                let error = answer.as_ref().err().map(ToString::to_string);
+                tracing::warn!(server, error, "btcpay_down");
             }
-            Ok(()) => {
-                if self.outages.is_up(&store.server) {
-                    let woken = self.ledger.wake_open(&store.server, now_ms).await;
-                    if woken.is_err() {
-                        // Nothing is reconciled yet: the next good read tries again.
-                        self.outages.is_down(&store.server, now_ms);
-                    }
-                    let invoices = woken?;
-                    tracing::warn!(server = store.server, invoices, "btcpay_back");
+            Change::Back => {
+                let woken = self.ledger.wake_open(server, now_ms).await;
+                if woken.is_err() {
+                    // Nothing is reconciled yet: the next good read tries again.
+                    self.outages.not_yet_back(server, now_ms);
                 }
+                let invoices = woken?;
+                tracing::warn!(server, invoices, "btcpay_back");
             }
+            Change::None => {}
         }
-        Ok(())
+        let says_nothing = !matches!(sign, Sign::Answers | Sign::NotAsked);
+        if says_nothing && self.outages.is_down(server) { Err(LookError::Down) } else { Ok(()) }
     }
 
     /// The store of an invoice.

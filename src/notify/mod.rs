@@ -10,10 +10,12 @@ mod engine;
 mod hosts;
 pub mod intake;
 mod look;
+mod outages;
 mod outbox;
 mod schedule;
 pub mod select;
 pub mod sign;
+mod unseen;
 
 use std::sync::Arc;
 
@@ -47,7 +49,7 @@ pub struct Notifier {
     config: NotifySection,
     hosts: Hosts,
     pace: DefaultDirectRateLimiter,
-    outages: look::Outages,
+    outages: outages::Outages,
     unkept: outbox::Unkept,
     awake: Notify,
 }
@@ -101,7 +103,7 @@ impl Notifier {
             hosts: Hosts::new(config.deliveries_per_shop),
             pace: engine::pace(config.reads_per_second),
             config,
-            outages: look::Outages::default(),
+            outages: outages::Outages::default(),
             unkept: outbox::Unkept::default(),
             awake: Notify::new(),
         })

@@ -29,6 +29,8 @@ words! {
         InvalidatedByHandAfterConfirmed = "invalidated_by_hand_after_confirmed",
         /// There is money on an invoice that the shop was told is invalid.
         MoneyOnInvalid = "money_on_invalid",
+        /// BTCPay has not shown the invoice for a week, though it answered.
+        InvoiceLostAtBtcpay = "invoice_lost_at_btcpay",
     }
 }
 
@@ -50,7 +52,7 @@ impl Alarms {
     }
 
     /// Lets it stand; true where it did not.
-    pub(super) fn raise(&mut self, alarm: Alarm) -> bool {
+    pub fn raise(&mut self, alarm: Alarm) -> bool {
         self.0.insert(alarm)
     }
 

@@ -76,6 +76,9 @@ pub struct AlarmText {
     pub means: String,
     /// What the operator does.
     pub todo: String,
+    /// Whether it is raised by a look that shows nothing, and by no row.
+    #[serde(default)]
+    pub by_looks: bool,
 }
 
 #[derive(Deserialize)]

@@ -92,7 +92,7 @@ async fn carry_out(rooms: &Rooms, change: Change) -> anyhow::Result<()> {
         Action::AddStore { server } => add_to_ledger(ledger, &name, &server).await,
         Action::MoveStore { server } => {
             let store = find(ledger, &name).await?;
-            Ok(ledger.move_store(&store.id, &server).await?)
+            Ok(ledger.move_store(&store.id, &server, now_ms()).await?)
         }
         Action::UseApiKey { file } => {
             let store = find(ledger, &name).await?;
