@@ -52,9 +52,9 @@ async fn what_the_file_says_comes_to_be_once() {
                 [[store.main.credential]]\nkind = \"pos-token\"\nfile = \"pos\"\n\
                 [store.second]\n";
     let wanted = [
+        "+ second the store, at sandbox",
         "+ main v1-key (era 2014, \"box office\")",
         "+ main pos-token (nothing fixed)",
-        "+ second the store, at sandbox",
     ];
     let dry = apply(&stage, text, &["--dry-run"]).ended_with(0).said("Nothing was made");
     assert_eq!((changes(&dry), &dry.json()["made"]), (wanted.map(str::to_owned).to_vec(), &json!(false)));
@@ -106,7 +106,7 @@ async fn it_changes_what_differs_and_takes_away_only_what_is_named() {
 
     // A store in use goes only by force.
     let in_use = apply(&stage, "[store.main]\nremoved = true\n", &[]).ended_with(1);
-    in_use.said("force = true is not set").said("shops hold 2 credentials").said("not made");
+    in_use.said("force = true is not set").said("shops hold 2 credentials").said("nothing was made");
     apply(&stage, "[store.main]\nremoved = true\nforce = true\n", &[]).ended_with(0);
     assert_eq!(payferry(stage.folder(), &["store", "list", "--json"]).json(), json!([]));
 }

@@ -147,8 +147,8 @@ pub enum AddError {
     /// A text that no shop could send as a credential.
     #[error("a credential has 8 to 256 printable characters and no blanks")]
     Implausible,
-    /// It is there already.
-    #[error("that credential is bound already; see `payferry credential list`")]
+    /// It is there already, or payferry paired the key of a new token with another store.
+    #[error("that credential is bound already, or its key was paired with another store; see `payferry credential list`")]
     Taken,
     /// The ledger did not answer.
     #[error(transparent)]

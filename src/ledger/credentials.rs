@@ -197,14 +197,22 @@ impl Ledger {
             .map_err(|_| LedgerError::Unreadable("epoch"))
     }
 
-    /// Adds a credential that the operator made or brought along.
+    /// Adds a credential that the operator made or brought along. A token that payferry made binds its key to
+    /// the store, as a pairing does; one of BitPay's opens its own store, whatever else the key has.
     ///
     /// # Errors
-    /// [`LedgerError::Conflict`] where its token or key is there already.
+    /// [`LedgerError::Conflict`] where its token or key is there already, or payferry paired the key of a token
+    /// that it made with another store.
     pub async fn add_credential(&self, new: Credential) -> Result<(), LedgerError> {
         let write = self.writer.write(move |connection| {
             let new = new.clone();
-            Box::pin(async move { insert(connection, &new).await })
+            Box::pin(async move {
+                if new.sin.is_none() || !matches!(new.source, TokenSource::Derived { .. }) {
+                    return insert(connection, &new).await;
+                }
+                claim(connection, &new).await?;
+                keep(connection, &new).await
+            })
         });
         write.await
     }

@@ -57,16 +57,22 @@ impl Ledger {
         write.await
     }
 
-    /// Names another BTCPay server of the configuration for the store. Its invoices that could not be seen are
-    /// looked at there.
+    /// Names another BTCPay server of the configuration for the store. Where that does not know its key,
+    /// the store counts as not paired from now on. Its invoices that could not be seen are looked at there.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn move_store(&self, id: &str, server: &str, now_ms: i64) -> Result<(), LedgerError> {
+    pub async fn move_store(
+        &self,
+        id: &str,
+        server: &str,
+        knows_key: bool,
+        now_ms: i64,
+    ) -> Result<(), LedgerError> {
         let (id, server) = (id.to_owned(), server.to_owned());
+        let sql = "UPDATE stores SET server = ?, paired_at = CASE WHEN ? THEN paired_at END WHERE id = ?";
         let write = self.writer.write(move |connection| {
-            let update = sqlx::query("UPDATE stores SET server = ? WHERE id = ?");
-            let update = update.bind(server.clone()).bind(id.clone());
+            let update = sqlx::query(sql).bind(server.clone()).bind(knows_key).bind(id.clone());
             let id = id.clone();
             Box::pin(async move {
                 update.execute(&mut *connection).await.map_err(sqlite::error)?;

@@ -8,8 +8,10 @@ use serde::Deserialize;
 
 use crate::bitid::Sin;
 use crate::cli::store::pair::read_api_key;
+use crate::cli::store::set::read_certificates;
 use crate::config::Config;
 use crate::ledger::{CredentialKind, Facade, NotificationForm, Overrides};
+use crate::presented::Settlement;
 use crate::secrets::token_hash;
 
 #[derive(Debug, Deserialize)]
@@ -24,6 +26,8 @@ struct Table {
 struct StoreTable {
     server: Option<String>,
     api_key_file: Option<PathBuf>,
+    settlement: Option<Settlement>,
+    shop_ca_file: Option<PathBuf>,
     #[serde(default)]
     removed: bool,
     #[serde(default)]
@@ -50,19 +54,29 @@ struct CredentialTable {
 #[derive(Debug)]
 pub(super) enum WantedStore {
     /// It should be there.
-    Kept {
-        /// Its BTCPay server.
-        server: String,
-        /// BTCPay's legacy API key, where it uses that.
-        api_key_file: Option<PathBuf>,
-        /// What opens it.
-        credentials: Vec<WantedCredential>,
-    },
+    Kept(KeptStore),
     /// It should be gone.
     Removed {
         /// Although it is in use.
         force: bool,
     },
+}
+
+/// A store that should be there. What is None is left as it is.
+#[derive(Debug)]
+pub(super) struct KeptStore {
+    /// Its BTCPay server.
+    pub(super) server: String,
+    /// It moves to that server although nothing proves that it is there.
+    pub(super) force: bool,
+    /// BTCPay's legacy API key, where it uses that.
+    pub(super) api_key_file: Option<PathBuf>,
+    /// What it counts as confirmed and complete.
+    pub(super) settlement: Option<Settlement>,
+    /// Certificates (PEM) to trust when its shops are notified.
+    pub(super) shop_ca_pem: Option<String>,
+    /// What opens it.
+    pub(super) credentials: Vec<WantedCredential>,
 }
 
 /// A credential as the file wants it.
@@ -97,24 +111,33 @@ pub(super) fn read(path: &Path, config: &Config) -> anyhow::Result<BTreeMap<Stri
 }
 
 fn wanted(table: StoreTable, folder: &Path, config: &Config) -> anyhow::Result<WantedStore> {
-    let StoreTable { server, api_key_file, removed, force, credential } = table;
-    if removed {
-        let alone = server.is_none() && api_key_file.is_none() && credential.is_empty();
+    if table.removed {
+        let StoreTable { server, api_key_file, settlement, shop_ca_file, credential, force, .. } = table;
+        let files = [api_key_file, shop_ca_file].iter().all(Option::is_none);
+        let alone = server.is_none() && files && settlement.is_none() && credential.is_empty();
         ensure!(alone, "removed = true stands alone, or with force");
         return Ok(WantedStore::Removed { force });
     }
-    ensure!(!force, "force belongs to removed = true");
-    let server = match server {
+    ensure!(!table.force || table.server.is_some(), "force belongs to removed = true, or to server");
+    let server = match table.server {
         Some(server) => server,
         None if config.btcpay.len() == 1 => config.btcpay.keys().next().cloned().unwrap_or_default(),
         None => bail!("server is missing: the configuration names {} of them", config.btcpay.len()),
     };
     ensure!(config.btcpay.contains_key(&server), "the configuration has no [btcpay.{server}]");
-    let api_key_file = api_key_file.map(|file| folder.join(file));
+    let api_key_file = table.api_key_file.map(|file| folder.join(file));
     // Whatever cannot be read is said before anything is done.
     api_key_file.as_deref().map(read_api_key).transpose()?;
-    let credentials = credential.into_iter().map(|table| self::credential(table, folder));
-    Ok(WantedStore::Kept { server, api_key_file, credentials: credentials.collect::<anyhow::Result<_>>()? })
+    let shop_ca_pem = table.shop_ca_file.map(|file| read_certificates(&folder.join(file))).transpose()?;
+    let credentials = table.credential.into_iter().map(|table| self::credential(table, folder));
+    Ok(WantedStore::Kept(KeptStore {
+        server,
+        force: table.force,
+        api_key_file,
+        settlement: table.settlement,
+        shop_ca_pem,
+        credentials: credentials.collect::<anyhow::Result<_>>()?,
+    }))
 }
 
 fn credential(table: CredentialTable, folder: &Path) -> anyhow::Result<WantedCredential> {

@@ -1,14 +1,17 @@
 //! `payferry apply`: makes stores and credentials as a file has them, and nothing else.
 
+mod conflicts;
 mod file;
 mod plan;
+mod preflight;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::file::WantedCredential;
 use self::plan::{Action, Change, Had};
@@ -42,41 +45,62 @@ pub(super) async fn run(config: &Config, args: &ApplyArgs) -> anyhow::Result<Exi
 
 async fn apply(
     rooms: &Rooms,
-    wanted: std::collections::BTreeMap<String, file::WantedStore>,
+    wanted: BTreeMap<String, file::WantedStore>,
     args: &ApplyArgs,
 ) -> anyhow::Result<()> {
     let voice = Voice::new(args.json);
     let had = Had { stores: living(&rooms.ledger).await?, credentials: rooms.ledger.credentials().await? };
-    let unnamed: Vec<_> =
-        had.stores.iter().map(|store| store.name.clone()).filter(|name| !wanted.contains_key(name)).collect();
-    let changes = plan::plan(wanted, &had, rooms)?;
-    let mut shown = Vec::new();
-    for change in changes {
-        let Change { sign, store, words, .. } = &change;
-        voice.say(format_args!("{sign} {store}: {words}"));
-        shown.push(json!({ "sign": sign.to_string(), "store": store, "what": words }));
-        if !args.dry_run {
-            let what = format!("{sign} {store}: {words}");
-            let made = carry_out(rooms, change).await;
-            made.with_context(|| format!("{what}: not made, nor what follows; run it again"))?;
-        }
-    }
+    let named: BTreeSet<_> = wanted.keys().cloned().collect();
+    let left_alone = had.stores.iter().map(|store| &store.name).filter(|name| !named.contains(*name));
+    let mut changes = plan::plan(wanted, &had, rooms)?;
+    preflight::check(rooms, &mut changes, &had).await.context("nothing was made")?;
+    let Made { shown, failed } = make(rooms, changes, args, voice).await;
     if shown.is_empty() {
         voice.say("Nothing to do.");
     } else if args.dry_run {
         voice.say("Nothing was made (--dry-run).");
     }
-    if !unnamed.is_empty() {
-        voice.say(format_args!("Not in the file, and left alone: {}", unnamed.join(", ")));
+    let left_alone: Vec<_> = left_alone.cloned().collect();
+    if !left_alone.is_empty() {
+        voice.say(format_args!("Not in the file, and left alone: {}", left_alone.join(", ")));
     }
     let unpaired = unpaired(rooms).await?;
     for name in &unpaired {
         voice.say(format_args!("Next: payferry store pair {name}"));
     }
     voice.answer(&json!({
-        "changes": shown, "made": !args.dry_run, "left_alone": unnamed, "not_paired": unpaired,
+        "changes": shown,
+        "made": !args.dry_run && failed.is_none(),
+        "error": failed.as_ref().map(|error| format!("{error:#}")),
+        "left_alone": left_alone,
+        "not_paired": unpaired,
     }));
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// What was shown of the changes, and why they ended early.
+struct Made {
+    shown: Vec<Value>,
+    failed: Option<anyhow::Error>,
+}
+
+/// Shows each change and makes it; after one that fails the others are shown to a machine only.
+async fn make(rooms: &Rooms, changes: Vec<Change>, args: &ApplyArgs, voice: Voice) -> Made {
+    let (mut shown, mut failed) = (Vec::new(), None);
+    for change in changes {
+        let (what, tries) = (change.to_string(), failed.is_none());
+        let mut row = json!({ "sign": change.sign.to_string(), "store": change.store, "what": change.words });
+        if tries {
+            voice.say(&what);
+        }
+        if tries && !args.dry_run {
+            let done = carry_out(rooms, change).await;
+            failed = done.with_context(|| format!("{what}: not made, nor what follows; run it again")).err();
+        }
+        row["made"] = (tries && !args.dry_run && failed.is_none()).into();
+        shown.push(row);
+    }
+    Made { shown, failed }
 }
 
 async fn unpaired(rooms: &Rooms) -> anyhow::Result<Vec<String>> {
@@ -90,20 +114,21 @@ async fn carry_out(rooms: &Rooms, change: Change) -> anyhow::Result<()> {
     let ledger = &rooms.ledger;
     match action {
         Action::AddStore { server } => add_to_ledger(ledger, &name, &server).await,
-        Action::MoveStore { server } => {
+        Action::MoveStore { server, proved, .. } => {
             let store = find(ledger, &name).await?;
-            Ok(ledger.move_store(&store.id, &server, now_ms()).await?)
+            Ok(ledger.move_store(&store.id, &server, proved, now_ms()).await?)
         }
         Action::UseApiKey { file } => {
             let store = find(ledger, &name).await?;
             pair::keep_api_key(rooms, &store, &file).await
         }
-        Action::RemoveStore { force } => {
+        Action::SetStore { settlement, shop_ca_pem } => {
             let store = find(ledger, &name).await?;
-            if !force {
-                let used = ledger.store_use(&store.id).await?;
-                remove::refuse_while_used(rooms, &store, used).await.context("force = true is not set")?;
-            }
+            let pem = shop_ca_pem.or(store.shop_ca_pem);
+            Ok(ledger.set_store(&store.id, settlement.unwrap_or(store.settlement), pem).await?)
+        }
+        Action::RemoveStore { .. } => {
+            let store = find(ledger, &name).await?;
             remove::remove(rooms, &store).await
         }
         Action::AddCredential(wanted) => {

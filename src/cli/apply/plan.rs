@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::file::{WantedCredential, WantedStore};
+use super::conflicts::{is_same, name, refuse_conflicts};
+use super::file::{KeptStore, WantedCredential, WantedStore};
 use crate::app::Rooms;
 use crate::cli::store::pair::read_api_key;
-use crate::ledger::{Credential, CredentialKind, Overrides, Store, StoreCredentials};
+use crate::ledger::{Credential, Overrides, Store, StoreCredentials};
+use crate::presented::Settlement;
 use crate::walk::upstream::api_key_context;
 
 /// One thing to do, and how it is shown.
@@ -23,16 +25,59 @@ pub(super) struct Change {
     pub(super) action: Action,
 }
 
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sign, store, words, .. } = self;
+        write!(f, "{sign} {store}: {words}")
+    }
+}
+
 /// What is done.
 #[derive(Debug)]
 pub(super) enum Action {
-    AddStore { server: String },
-    MoveStore { server: String },
-    UseApiKey { file: PathBuf },
-    RemoveStore { force: bool },
+    RevokeCredential {
+        id: String,
+    },
+    RemoveStore {
+        force: bool,
+    },
+    AddStore {
+        server: String,
+    },
+    MoveStore {
+        server: String,
+        force: bool,
+        /// BTCPay there knows the store's key, and has its newest invoice.
+        proved: bool,
+    },
+    UseApiKey {
+        file: PathBuf,
+    },
+    /// What is None stays as it is.
+    SetStore {
+        settlement: Option<Settlement>,
+        shop_ca_pem: Option<String>,
+    },
     AddCredential(WantedCredential),
-    FixCredential { id: String, overrides: Overrides },
-    RevokeCredential { id: String },
+    FixCredential {
+        id: String,
+        overrides: Overrides,
+    },
+}
+
+impl Action {
+    /// What is taken away goes first, so that it may be given elsewhere; what opens a store comes after it.
+    fn turn(&self) -> u8 {
+        match self {
+            Self::RevokeCredential { .. } => 0,
+            Self::RemoveStore { .. } => 1,
+            Self::AddStore { .. }
+            | Self::MoveStore { .. }
+            | Self::UseApiKey { .. }
+            | Self::SetStore { .. } => 2,
+            Self::AddCredential(_) | Self::FixCredential { .. } => 3,
+        }
+    }
 }
 
 /// Sign, words, action.
@@ -50,6 +95,7 @@ pub(super) fn plan(
     had: &Had,
     rooms: &Rooms,
 ) -> anyhow::Result<Vec<Change>> {
+    refuse_conflicts(&wanted, had)?;
     let mut changes = Vec::new();
     for (name, wanted) in wanted {
         let store = had.stores.iter().find(|store| store.name == name);
@@ -58,8 +104,9 @@ pub(super) fn plan(
                 let gone = || ('-', "the store".to_owned(), Action::RemoveStore { force });
                 store.map(|_| gone()).into_iter().collect()
             }
-            WantedStore::Kept { server, api_key_file, credentials } => {
-                let mut differences = of_store(rooms, store, server, api_key_file)?;
+            WantedStore::Kept(mut wanted) => {
+                let credentials = std::mem::take(&mut wanted.credentials);
+                let mut differences = of_store(rooms, store, wanted)?;
                 for wanted in credentials {
                     differences.extend(of_credential(wanted, store, had)?);
                 }
@@ -69,21 +116,18 @@ pub(super) fn plan(
         let change = |(sign, words, action)| Change { sign, store: name.clone(), words, action };
         changes.extend(differences.into_iter().map(change));
     }
+    changes.sort_by_key(|change| change.action.turn());
     Ok(changes)
 }
 
-fn of_store(
-    rooms: &Rooms,
-    store: Option<&Store>,
-    server: String,
-    api_key_file: Option<PathBuf>,
-) -> anyhow::Result<Vec<Difference>> {
+fn of_store(rooms: &Rooms, store: Option<&Store>, wanted: KeptStore) -> anyhow::Result<Vec<Difference>> {
+    let KeptStore { server, force, api_key_file, settlement, shop_ca_pem, .. } = wanted;
     let mut differences = Vec::new();
     match store {
         None => differences.push(('+', format!("the store, at {server}"), Action::AddStore { server })),
         Some(store) if store.server != server => {
             let words = format!("the store's server: {} -> {server}", store.server);
-            differences.push(('~', words, Action::MoveStore { server }));
+            differences.push(('~', words, Action::MoveStore { server, force, proved: false }));
         }
         Some(_) => {}
     }
@@ -93,7 +137,28 @@ fn of_store(
         let words = format!("BTCPay's API key, from {}", file.display());
         differences.push(('~', words, Action::UseApiKey { file }));
     }
+    differences.extend(of_settings(store, settlement, shop_ca_pem));
     Ok(differences)
+}
+
+/// What `payferry store set` would be told.
+fn of_settings(
+    store: Option<&Store>,
+    settlement: Option<Settlement>,
+    shop_ca_pem: Option<String>,
+) -> Option<Difference> {
+    let had = store.map_or(Settlement::Btcpay, |store| store.settlement);
+    let settlement = settlement.filter(|wanted| *wanted != had);
+    let had_pem = store.and_then(|store| store.shop_ca_pem.as_deref());
+    let shop_ca_pem = shop_ca_pem.filter(|pem| Some(pem.as_str()) != had_pem);
+    let mut words = Vec::new();
+    if let Some(settlement) = settlement {
+        words.push(format!("settlement {had} -> {settlement}"));
+    }
+    if shop_ca_pem.is_some() {
+        words.push("your certificates, to trust when its shops are notified".to_owned());
+    }
+    (!words.is_empty()).then(|| ('~', words.join(", "), Action::SetStore { settlement, shop_ca_pem }))
 }
 
 /// Whether the store uses the API key of the file already.
@@ -110,12 +175,8 @@ fn of_credential(
     store: Option<&Store>,
     had: &Had,
 ) -> anyhow::Result<Option<Difference>> {
-    let is_key = |kind: CredentialKind| kind == CredentialKind::V1Key;
-    // The same text may be an API key and a token; those are two credentials.
     let same = |one: &&Credential| {
-        one.token_hash == wanted.hash
-            && is_key(one.kind) == is_key(wanted.kind)
-            && store.is_some_and(|store| store.id == one.store_id)
+        is_same(&wanted, one) && store.is_some_and(|store| store.id == one.store_id)
     };
     let name = name(&wanted);
     let Some(known) = had.credentials.iter().find(same) else {
@@ -135,14 +196,6 @@ fn of_credential(
     }
     let words = format!("{name} {id}: {} -> {}", shown(&known.overrides), shown(&wanted.overrides));
     Ok(Some(('~', words, Action::FixCredential { id, overrides: wanted.overrides })))
-}
-
-fn name(wanted: &WantedCredential) -> String {
-    let kind = wanted.kind.as_str().replace('_', "-");
-    match &wanted.sin {
-        Some(sin) => format!("{kind} of {sin}"),
-        None => kind,
-    }
 }
 
 fn shown(overrides: &Overrides) -> String {

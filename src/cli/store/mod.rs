@@ -2,9 +2,10 @@
 
 mod approval;
 pub(super) mod pair;
+pub(super) mod proof;
 pub(super) mod remove;
 mod rotate;
-mod set;
+pub(super) mod set;
 
 use std::process::ExitCode;
 use std::time::Duration;

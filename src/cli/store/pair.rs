@@ -92,13 +92,18 @@ pub(in crate::cli) fn read_api_key(file: &Path) -> anyhow::Result<Zeroizing<Stri
     }
 }
 
-/// Keeps BTCPay's API key for the store, only when BTCPay knows it.
-pub(in crate::cli) async fn keep_api_key(rooms: &Rooms, store: &Store, file: &Path) -> anyhow::Result<()> {
+/// The store as it would be with the API key of the file.
+pub(in crate::cli) fn with_key_of(rooms: &Rooms, store: &Store, file: &Path) -> anyhow::Result<Store> {
     let key = read_api_key(file)?;
     let mut nonce = [0; 24];
     random(&mut nonce);
     let sealed = rooms.secrets.seal(&api_key_context(&store.id), nonce, key.as_bytes());
-    let with_key = Store { credentials: StoreCredentials::ApiKey(sealed.clone()), ..store.clone() };
+    Ok(Store { credentials: StoreCredentials::ApiKey(sealed), ..store.clone() })
+}
+
+/// Keeps BTCPay's API key for the store, only when BTCPay knows it.
+pub(in crate::cli) async fn keep_api_key(rooms: &Rooms, store: &Store, file: &Path) -> anyhow::Result<()> {
+    let with_key = with_key_of(rooms, store, file)?;
     match works(rooms, &with_key).await {
         Ok(()) => {}
         Err(UpstreamError::Misunderstood(Misunderstood::KeyRefused(status))) => bail!(
@@ -108,5 +113,6 @@ pub(in crate::cli) async fn keep_api_key(rooms: &Rooms, store: &Store, file: &Pa
         ),
         Err(error) => bail!("the key was not tried and not kept: {error}"),
     }
+    let StoreCredentials::ApiKey(sealed) = with_key.credentials else { return Ok(()) };
     Ok(rooms.ledger.set_store_paired(&store.id, Some(sealed), now_ms()).await?)
 }

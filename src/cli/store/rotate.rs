@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::voice::Voice;
-use super::{CALL_WITHIN, approval, find, pair, works};
+use super::proof::{self, Unproved};
+use super::{approval, find, pair, works};
 use crate::app::{Rooms, now_ms};
 use crate::config::Config;
 use crate::ledger::{Store, StoreCredentials};
@@ -100,22 +101,15 @@ async fn pair_key(rooms: &Rooms, new: &Store, args: &RotateArgs, voice: Voice) -
 
 /// The new key must open the store that the old one opens.
 async fn prove(rooms: &Rooms, old: &Store, new: &Store) -> anyhow::Result<()> {
-    works(rooms, new).await.context("the new key is paired, but does not work; nothing was switched")?;
-    let Some(invoice) = rooms.ledger.newest_invoice(&old.id).await? else { return Ok(()) };
-    match rooms.upstream.read_invoice(new, &invoice, CALL_WITHIN).await {
-        Ok(_) => return Ok(()),
-        Err(UpstreamError::Misunderstood(Misunderstood::NotFound)) => {}
-        Err(error) => bail!("the new key was not proved, and nothing was switched: {error}"),
-    }
-    // Where the old key does not see it either, the invoice is gone and tells nothing.
-    if rooms.upstream.read_invoice(old, &invoice, CALL_WITHIN).await.is_ok() {
-        bail!(
+    match proof::prove(rooms, old, new).await {
+        Ok(()) => Ok(()),
+        Err(Unproved::OtherStore(_)) => bail!(
             "the new key was approved for another BTCPay store: it does not see {}'s invoices. Nothing was \
              switched; revoke the new key there and run it again",
             old.name
-        );
+        ),
+        Err(error) => Err(error).context("the new key was not proved, and nothing was switched"),
     }
-    Ok(())
 }
 
 async fn look(rooms: &Rooms, old: &Store) -> OldKey {

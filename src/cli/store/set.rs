@@ -1,6 +1,6 @@
 //! `payferry store set`: what a store counts as confirmed and complete, and whom it trusts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -35,6 +35,14 @@ pub(in crate::cli) struct SetArgs {
     json: bool,
 }
 
+/// The certificates (PEM) in a file, that a shop's is checked against.
+pub(in crate::cli) fn read_certificates(file: &Path) -> anyhow::Result<String> {
+    let named = || format!("{}", file.display());
+    let pem = std::fs::read_to_string(file).with_context(named)?;
+    Roots::only(pem.as_bytes()).with_context(named)?;
+    Ok(pem)
+}
+
 pub(super) async fn run(rooms: &Rooms, args: &SetArgs) -> anyhow::Result<()> {
     let store = super::find(&rooms.ledger, &args.name).await?;
     if args.settlement.is_none() && args.shop_ca_file.is_none() && !args.no_shop_ca {
@@ -45,11 +53,7 @@ pub(super) async fn run(rooms: &Rooms, args: &SetArgs) -> anyhow::Result<()> {
         None => store.settlement,
     };
     let shop_ca_pem = match &args.shop_ca_file {
-        Some(file) => {
-            let pem = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-            Roots::only(pem.as_bytes()).with_context(|| format!("{}", file.display()))?;
-            Some(pem)
-        }
+        Some(file) => Some(read_certificates(file)?),
         None => store.shop_ca_pem.filter(|_| !args.no_shop_ca),
     };
     let own = shop_ca_pem.is_some();
