@@ -1,6 +1,7 @@
 //! The whole: rooms put together in the order of start-up.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::delivery::Deliveries;
 use crate::directory::Directory;
 use crate::edge::{self, ConnectionLimits, Listeners, Witness};
 use crate::journal::{Journal, MOST_ROWS};
-use crate::ledger::{DivergenceWriter, Ledger};
+use crate::ledger::{DivergenceWriter, Ledger, LedgerError, ServingLock};
 use crate::lifecycle::Lifecycle;
 use crate::notify::{Notifier, NotifierParts, intake};
 use crate::pairing::PairingDesk;
@@ -66,19 +67,56 @@ pub struct Rooms {
     pub upstream: Arc<Upstream>,
 }
 
+/// How the ledger is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// To be used; made where it is missing, brought up to date where it is old.
+    Made,
+    /// The same, but it must be there.
+    Existing,
+    /// To be left as it is: a write fails.
+    ToRead,
+    /// To be left as it is: a write is undone.
+    ToRehearse,
+}
+
+impl Opening {
+    async fn ledger(self, path: &Path) -> Result<Ledger, LedgerError> {
+        match self {
+            Self::Made => Ledger::open(path).await,
+            Self::Existing => Ledger::open_existing(path).await,
+            Self::ToRead => Ledger::open_to_read(path).await,
+            Self::ToRehearse => Ledger::open_for_rehearsal(path).await,
+        }
+    }
+}
+
 impl Rooms {
-    /// Opens ledger and secret and prepares the way to BTCPay.
+    /// Opens ledger and secret and prepares the way to BTCPay. A ledger that is missing is made.
     ///
     /// # Errors
     /// Each with what to do.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        Self::open_with(config, Metrics::new(), None).await
+        Self::open_as(config, Opening::Made).await
     }
 
-    async fn open_with(config: &Config, metrics: Metrics, journal: Option<Journal>) -> anyhow::Result<Self> {
+    /// The same with the ledger opened in that way.
+    ///
+    /// # Errors
+    /// Each with what to do.
+    pub async fn open_as(config: &Config, opening: Opening) -> anyhow::Result<Self> {
+        Self::open_with(config, opening, Metrics::new(), None).await
+    }
+
+    async fn open_with(
+        config: &Config,
+        opening: Opening,
+        metrics: Metrics,
+        journal: Option<Journal>,
+    ) -> anyhow::Result<Self> {
         let secrets = Arc::new(MasterSecret::load(&config.secrets.master_secret_file)?);
         let path = &config.ledger.path;
-        let ledger = Ledger::open(path).await.with_context(|| format!("ledger {}", path.display()))?;
+        let ledger = opening.ledger(path).await.with_context(|| format!("ledger {}", path.display()))?;
         same_secret(&ledger, &secrets).await.with_context(|| format!("ledger {}", path.display()))?;
         let servers = Servers::new(&config.btcpay)?;
         let upstream = Upstream::new(servers, Arc::clone(&secrets), metrics);
@@ -97,9 +135,15 @@ impl Rooms {
 /// The ledger's own, and the refusal.
 pub async fn same_secret(ledger: &Ledger, secrets: &MasterSecret) -> anyhow::Result<()> {
     const PLACE: &str = "ledger-secret-proof";
-    let mut nonce = [0; 24];
-    random(&mut nonce);
-    let proof = ledger.secret_proof(secrets.seal(PLACE, nonce, &[])).await?;
+    let proof = match ledger.kept_proof().await? {
+        Some(proof) => proof,
+        None if ledger.is_left_as_it_is() => return Ok(()),
+        None => {
+            let mut nonce = [0; 24];
+            random(&mut nonce);
+            ledger.secret_proof(secrets.seal(PLACE, nonce, &[])).await?
+        }
+    };
     let opened = secrets.open(PLACE, &proof).map(drop);
     opened.context(
         "it was written with another master secret; put that one back (docs/runbook.md, \"Master secret lost\")",
@@ -122,7 +166,14 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     let listeners = Listeners::bind(&config.shop, limits)?;
     let metrics = Metrics::new();
     let (journal, keeper) = Journal::new(metrics.clone(), now_ms);
-    let rooms = Rooms::open_with(config, metrics.clone(), Some(journal.clone())).await?;
+    let path = &config.ledger.path;
+    let lock = ServingLock::take(path).with_context(|| format!("ledger {}", path.display()))?;
+    let rooms = Rooms::open_with(config, Opening::Made, metrics.clone(), Some(journal.clone())).await?;
+    let hard = lifecycle.hard().clone();
+    lifecycle.spawn_beside("lock", async move {
+        hard.cancelled().await;
+        drop(lock);
+    });
     let writer = DivergenceWriter::new(&config.ledger.path, MOST_ROWS);
     lifecycle.spawn("journal", keeper.keep(writer, lifecycle.hard().clone()));
     let addresses = Addresses {
@@ -134,15 +185,20 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
         let ledger = rooms.ledger.clone();
         move || ledger.commits()
     };
+    let directory = Directory::load(rooms.ledger.clone()).await?;
+    let store_keys = {
+        let directory = Arc::clone(&directory);
+        move || directory.stores().iter().map(|store| (store.name.clone(), store.epoch)).collect()
+    };
     let admin = Admin {
         readiness: lifecycle.readiness().clone(),
         metrics: metrics.clone(),
         commits: Arc::new(commits),
+        store_keys: Arc::new(store_keys),
     };
     lifecycle.spawn_beside("admin", admin::serve(admin_listener, admin, lifecycle.hard().clone()));
     let (nudge, nudges) = mpsc::channel(WAITING_NUDGES);
     let witness = Witness { metrics: metrics.clone(), clock: now_ms, random };
-    let directory = Directory::load(rooms.ledger.clone()).await?;
     lifecycle.spawn("directory", Arc::clone(&directory).watch(lifecycle.soft().clone()));
     let erasing =
         retention::keep(rooms.ledger.clone(), config.ledger.retention_days, now_ms, lifecycle.soft().clone());

@@ -1,5 +1,6 @@
 //! The payferry program: parse, run, exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -10,7 +11,8 @@ async fn main() -> ExitCode {
     match Cli::parse().run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("payferry: {error:#}");
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "payferry: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -66,7 +66,9 @@ async fn a_btcpay_that_does_not_know_the_store_is_refused_and_nothing_changes() 
     let shop = stage.paired_shop().await;
     let id = shop.create(ORDER).await.invoice_id();
     std::fs::write(stage.folder().join("v1"), "mNFZQz2pXoHkq7T1v1key").unwrap();
-    let text = format!("{TO_NEW}[[store.main.credential]]\nkind = \"v1-key\"\nfile = \"v1\"\n[store.fresh]\nserver = \"new\"\n");
+    let text = format!(
+        "{TO_NEW}[[store.main.credential]]\nkind = \"v1-key\"\nfile = \"v1\"\n[store.fresh]\nserver = \"new\"\n"
+    );
     let before = main_store(&stage).await;
     for more in [&["--dry-run"][..], &[]] {
         let refused = apply(&stage, &text, more).ended_with(1).said("nothing was made");
@@ -169,7 +171,9 @@ async fn settlement_and_the_shops_certificates_are_the_file_s_too() {
     for same in [text, "[store.main]\n"] {
         apply(&stage, same, &[]).ended_with(0).said("Nothing to do.");
     }
-    for (wrong, words) in [("settlement = \"six\"", "six"), ("shop_ca_file = \"master.secret\"", "master.secret")] {
+    for (wrong, words) in
+        [("settlement = \"six\"", "six"), ("shop_ca_file = \"master.secret\"", "master.secret")]
+    {
         apply(&stage, &format!("[store.main]\n{wrong}\n"), &[]).ended_with(1).said(words);
     }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -186,18 +187,116 @@ async fn a_key_that_btcpay_does_not_know_is_no_proxy_s_fault() {
     let [former] = with_verdict(&done, "warn").try_into().unwrap();
     assert!(former.contains("key 1") && former.contains("still works"), "{former}");
     payferry(stage.folder(), &["store", "add", "new"]).ended_with(0);
-    let notes = with_verdict(&check(&stage, &[]).ended_with(0), "note").join("\n");
-    assert!(notes.contains("store.new | not yet | payferry store pair new"), "{notes}");
+    assert_only_wrong(
+        &check(&stage, &[]),
+        &["store.new | not yet & store_not_paired & payferry store pair new"],
+    );
+    payferry(stage.folder(), &["store", "remove", "new"]).ended_with(0);
 
     let ledger = stage.ledger().await;
     let store = ledger.stores().await.unwrap().into_iter().find(|store| store.name == "main").unwrap();
     ledger.close().await;
+    owner.revoke(&stage.token_at_btcpay(&Store { epoch: 1, ..store.clone() }).await);
+    let dead = with_verdict(&check(&stage, &[]).ended_with(0), "ok").join("\n");
+    assert!(dead.contains("store.main | dead: key 1"), "what rotate promises: {dead}");
     owner.revoke(&stage.token_at_btcpay(&store).await);
-    owner.revoke(&stage.token_at_btcpay(&Store { epoch: 1, ..store }).await);
+    let done = check(&stage, &[]);
     assert_only_wrong(
-        &check(&stage, &[]),
+        &done,
         &["store.main | the signature is good, but BTCPay does not know the key & payferry store pair main"],
     );
+    let unknown = with_verdict(&done, "unknown").join("\n");
+    assert!(unknown.contains("store.main | not asked: its own key is not taken"), "{unknown}");
+}
+
+static OLD_KEY: OnceLock<String> = OnceLock::new();
+
+/// A proxy that breaks every request of one key.
+fn old_key_broken(headers: &mut HeaderMap) {
+    let of_old =
+        headers.get("x-identity").is_some_and(|key| OLD_KEY.get().is_some_and(|old| key == old.as_str()));
+    if of_old {
+        set(headers, "x-signature", "00");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_former_key_of_which_nothing_is_known_is_said_and_one_that_was_never_used_too() {
+    let stage = behind("http://unused:1", PUBLIC, "").await;
+    let honest = relay(stage.btcpay, untouched, untouched).await;
+    point(&stage, &format!("http://{honest}"), PUBLIC, "");
+    let owner = stage.sandbox.owner();
+    let rotate = |store: &str| {
+        let code = owner.new_pairing_code(store, "").unwrap();
+        payferry(stage.folder(), &["store", "rotate", "main", "--no-wait", "--code", &code])
+    };
+    let main = owner.stores()[0].0.clone();
+    rotate(&main).ended_with(0);
+    let rooms = payferry::app::Rooms::open(&stage.config()).await.unwrap();
+    OLD_KEY.set(rooms.secrets.store_key("id-of-main", 1).public().to_hex()).unwrap();
+    rooms.ledger.close().await;
+    let broken = relay(stage.btcpay, old_key_broken, untouched).await;
+    point(&stage, &format!("http://{broken}"), PUBLIC, "");
+    let [unknown] = with_verdict(&check(&stage, &[]).ended_with(0), "unknown").try_into().unwrap();
+    assert!(unknown.contains("store.main | key 1 (") && unknown.contains("401"), "{unknown}");
+
+    // A rotation that failed after BTCPay took the key leaves one that works and that nobody uses.
+    let ledger = stage.ledger().await;
+    let store = ledger.stores().await.unwrap().remove(0);
+    assert_eq!(ledger.reserve_epoch(&store.id).await.unwrap(), 3);
+    ledger.close().await;
+    let rooms = payferry::app::Rooms::open(&stage.config()).await.unwrap();
+    let code = owner.new_pairing_code(&main, "").unwrap();
+    let unused = Store { epoch: 3, ..store };
+    rooms.upstream.pair(&unused, Some(&code), std::time::Duration::from_secs(5)).await.unwrap();
+    rooms.ledger.close().await;
+    let warned = with_verdict(&check(&stage, &[]).ended_with(0), "warn").join("\n");
+    assert!(warned.contains("key 3 (") && warned.contains("still works"), "{warned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_rates_a_stranger_gets_is_looked_at_for_each_host() {
+    let stage = Stage::without_payferry("", "127.0.0.1:0").await;
+    let only = with_verdict(&check(&stage, &[]).ended_with(0), "ok").join("\n");
+    assert!(only.contains("rates.store | main"), "{only}");
+    stage.add_store("second").await;
+    let warned = with_verdict(&check(&stage, &[]).ended_with(0), "warn").join("\n");
+    assert!(warned.contains("rates.store") && warned.contains("rates_store_missing"), "{warned}");
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let rates = "[rates]\nstore = \"second\"\n[[rates.host]]\nnames = [\"pay.example\"]\nstore = \"gone\"\n";
+    std::fs::write(&stage.config_file, format!("{text}{rates}")).unwrap();
+    let done = check(&stage, &[]);
+    assert_only_wrong(&done, &["rates.host | rates names the store gone & rates_store_missing"]);
+    assert!(with_verdict(&done, "ok").join("\n").contains("rates.store | second"), "{done:?}");
+}
+
+/// Answers everything with this.
+fn answers(address: SocketAddr, with: &'static str) {
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(with.as_bytes());
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_that_answers_as_payferry_would_is_told_apart() {
+    let (admin, notify) = (free_address(), free_address());
+    let settings = format!("[notify]\nlisten = \"{notify}\"\npublic_url = \"http://{notify}\"");
+    let stage = Stage::without_payferry(&settings, "127.0.0.1:0").await;
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let admin_at = format!("[admin]\nlisten = \"{admin}\"");
+    std::fs::write(&stage.config_file, text.replace("[admin]\nlisten = \"127.0.0.1:0\"", &admin_at)).unwrap();
+    answers(admin, "HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"live\":true}");
+    answers(notify, "HTTP/1.1 405 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let wrong = with_verdict(&check(&stage, &[]), "wrong");
+    for (hop, wrong) in ["admin.listen", "notify.listen", "notify.public_url"].iter().zip(&wrong) {
+        assert!(wrong.starts_with(hop) && wrong.contains("not payferry"), "{wrong}");
+    }
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,6 +387,35 @@ async fn the_way_of_btcpay_s_notifications_is_walked_as_far_as_it_goes() {
     std::fs::write(&stage.config_file, shops_side).unwrap();
     assert_only_wrong(&check(&stage, &[]), &["notify.public_url | not payferry's listener & notify.listen"]);
     drop(running);
+}
+
+/// BTCPay notifies of a test invoice as it is made (event 1001): that it came is the proof, not that a port is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn btcpay_itself_proves_the_way_of_its_notifications() {
+    let (http, notify) = (free_address(), free_address());
+    let settings = format!("[notify]\nlisten = \"{notify}\"\npublic_url = \"http://{notify}\"");
+    let stage = Stage::without_payferry(&settings, &http.to_string()).await;
+    let deaf = check(&stage, &["--create"]).ended_with(0);
+    let unknown = with_verdict(&deaf, "unknown").join("\n");
+    assert!(
+        unknown.contains("notify.public_url | cannot see") && unknown.contains("not running"),
+        "{unknown}"
+    );
+
+    let _running = Process::serve(&stage.config_file, stage.payferry(), None);
+    let good = with_verdict(&check(&stage, &["--create"]).ended_with(0), "ok").join("\n");
+    assert!(good.contains("notify.public_url | it came, and payferry wrote it down"), "{good}");
+    // BTCPay's port is open to payferry, but what BTCPay is given leads elsewhere.
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let elsewhere = free_address();
+    let lost = text
+        .replace(&format!("public_url = \"http://{notify}"), &format!("public_url = \"http://{elsewhere}"));
+    std::fs::write(&stage.config_file, lost).unwrap();
+    let done = check(&stage, &["--create"]);
+    assert_only_wrong(&done, &["notify.public_url | nothing came within & let BTCPay's machine reach"]);
+    let ledger = stage.ledger().await;
+    assert_eq!(ledger.store_use("id-of-main").await.unwrap().pending, 0, "no test row is left");
+    ledger.close().await;
 }
 
 const HTTPS: &str = "certificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"";

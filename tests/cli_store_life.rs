@@ -138,14 +138,70 @@ async fn an_old_key_that_still_works_is_said_clearly() {
         let words = ["store", "rotate", "main", "--json", "--code", &code];
         payferry(stage.folder(), &[&words[..], more].concat())
     };
-    let first = rotate(&["--no-wait"]).ended_with(0).said("THE OLD KEY STILL WORKS");
+    let first = rotate(&["--no-wait"])
+        .ended_with(0)
+        .said("THE OLD KEY STILL WORKS")
+        .said("No payferry serves on this ledger");
     let told = first.json();
     assert_eq!((&told["key"], &told["old_key"]["works"]), (&json!(2), &json!(true)));
     let page = told["old_key"]["revoke_at"].as_str().unwrap();
-    assert!(page.starts_with(&format!("http://{}/stores/", stage.btcpay)), "{page}");
+    assert_eq!(page, format!("http://{}/stores/STORE-ID/tokens", stage.btcpay));
     // Waiting in vain is a failure, but the key was switched: the machine is told both.
     let second = rotate(&["--wait", "1"]).ended_with(1).said("do not rotate again for that");
     assert_eq!((&second.json()["key"], &second.json()["old_key"]["key"]), (&json!(3), &json!(2)));
+    payferry(stage.folder(), &["store", "test", "main"]).ended_with(0);
+}
+
+/// The word of the payferry that serves decides, not a pause: here a listener in its place says the old key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payferry_that_goes_on_with_the_old_key_forbids_to_revoke_it() {
+    let stage = stage().await;
+    let _payferry = Process::serve(&stage.config_file, stage.payferry(), None);
+    let upstream = stage.sandbox.owner().stores()[0].0.clone();
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let (truth, other) = (stage.config().admin.listen, elsewhere.local_addr().unwrap());
+    let text = text.replace(&truth.to_string(), &other.to_string());
+    std::fs::write(stage.folder().join("other.toml"), text).unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        while let Ok((mut stream, _)) = elsewhere.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let body = "payferry_store_key{store=\"main\"} 1\n";
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all((head + body).as_bytes());
+        }
+    });
+    let code = stage.sandbox.owner().new_pairing_code(&upstream, "").unwrap();
+    let words = ["--config", "other.toml", "store", "rotate", "main", "--no-wait", "--code", &code];
+    let refused = payferry(stage.folder(), &words).ended_with(1).said("still signs with key 1");
+    let refused =
+        refused.said("DO NOT REVOKE").said("directory_not_refreshed").said("/tokens, the token of ");
+    assert!(!refused.stdout.contains("Now revoke"), "{refused:?}");
+}
+
+/// A backup from before a rotation: the ledger goes on with a key that BTCPay refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_two_rotations_lead_to_a_key_that_never_was() {
+    let stage = stage().await;
+    let owner = stage.sandbox.owner();
+    let upstream = owner.stores()[0].0.clone();
+    let code = || owner.new_pairing_code(&upstream, "").unwrap();
+    payferry(stage.folder(), &["ledger", "backup", "copy.sqlite3"]).ended_with(0);
+    let old = store(&stage, "main").await;
+    let old_token = stage.token_at_btcpay(&old).await;
+    let words = ["store", "rotate", "main", "--no-wait", "--json"];
+    payferry(stage.folder(), &[&words[..], &["--code", &code()]].concat()).ended_with(0);
+    owner.revoke(&old_token);
+    std::fs::copy(stage.folder().join("copy.sqlite3"), stage.config().ledger.path).unwrap();
+    payferry(stage.folder(), &["store", "test", "main"]).ended_with(1).said("BTCPay refused main's key");
+    // BTCPay knows the key of the lost rotation still: nobody has to approve it.
+    let first = payferry(stage.folder(), &words).ended_with(0).json();
+    assert_eq!((&first["key"], &first["old_key"]["works"]), (&json!(2), &json!(false)));
+    payferry(stage.folder(), &["store", "test", "main"]).ended_with(0);
+    let second = payferry(stage.folder(), &[&words[..], &["--code", &code()]].concat()).ended_with(0).json();
+    assert_eq!(second["key"], json!(3));
     payferry(stage.folder(), &["store", "test", "main"]).ended_with(0);
 }
 
@@ -161,7 +217,8 @@ async fn a_key_for_the_wrong_store_is_never_switched_to_and_its_epoch_never_used
         payferry(stage.folder(), &["store", "rotate", "main", "--no-wait", "--json", "--code", code])
     };
     let wrong = owner.new_pairing_code(&other, "").unwrap();
-    rotate(&wrong).ended_with(1).said("approved for another BTCPay store");
+    let unused = rotate(&wrong).ended_with(1).said("approved for another BTCPay store");
+    let _payferry_s_own = unused.said("a key that nobody uses: revoke it there").said("the token of T");
     rotate("zzzzzzz").ended_with(1).said("BTCPay has no such pairing code");
     assert_eq!(store(&stage, "main").await.epoch, 1);
     assert_eq!(shop.read(&id).await.status, 200);

@@ -152,11 +152,12 @@ fn wrong_usage_is_two_and_whatever_fails_is_one() {
     quiet(at(&["serve"]).ended_with(1).said("payferry init"));
     quiet(at(&["init", "--btcpay-url", "bitpay"]).ended_with(1).said("--btcpay-url"));
     init(folder.path());
-    quiet(at(&["store", "test", "nobody", "--json"]).ended_with(1).said("no store is called nobody"));
+    quiet(at(&["store", "list"]).ended_with(1).said("payferry store add NAME makes it"));
     quiet(at(&["store", "add", "main", "--server", "other"]).ended_with(1).said("no [btcpay.other]"));
     quiet(at(&["pairing", "new", "nobody", "--json"]).ended_with(1));
     quiet(at(&["pairing", "approve", "zzzzzzz", "--store", "nobody", "--json"]).ended_with(1));
     at(&["store", "list"]).ended_with(0);
+    quiet(at(&["store", "test", "nobody", "--json"]).ended_with(1).said("no store is called nobody"));
     at(&["--version"]).ended_with(0);
     at(&["store", "pair", "--help"]).ended_with(0);
 }

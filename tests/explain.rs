@@ -199,3 +199,55 @@ async fn input_that_is_no_whole_request_is_named() {
     payferry(stage.folder(), &["explain", "--file", "nowhere"]).ended_with(1).said("nowhere");
     payferry(stage.folder(), &["explain", "--tls", "--plain"]).ended_with(2);
 }
+
+/// Nobody said how it came: payferry listens with TLS, but the signature fits plain HTTP only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_tells_how_a_request_came_where_nobody_does() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await;
+    payferry(stage.folder(), &["ca"]).ended_with(0);
+    let text = std::fs::read_to_string(&stage.config_file).unwrap();
+    let https = "[shop]\nhttps = \"127.0.0.1:0\"\ncertificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"\n";
+    std::fs::write(&stage.config_file, text.replace("[shop]\n", https)).unwrap();
+    let over = |told: &Value| told["request"]["over"].as_str().unwrap().to_owned();
+    let plain = signed(&shop, "http://bitpay.com/invoices", &shop.order(ORDER));
+    let told = explain(&stage, &plain, &[]);
+    assert_eq!(over(&told), "plain HTTP (taken for it because its signature fits no other way)");
+    assert_eq!(told["credential"]["signature"]["good_for"], "http://bitpay.com/invoices");
+    assert_ne!(told["sent"], "nothing");
+    let told = explain(&stage, &plain, &["--tls"]);
+    assert_eq!((over(&told).as_str(), &told["answer"]["refused"]), ("TLS", &json!("signature_invalid")));
+    let bare = "GET /invoices/5NxFkXcJbCSivtQRJa4kHP HTTP/1.1\r\nHost: bitpay.com\r\n\r\n";
+    assert_eq!(over(&explain(&stage, bare, &[])), "TLS (taken for it: --tls or --plain says which)");
+}
+
+/// What the edge refuses never reaches the walk: it is told as refused, not as if it had been taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_the_edge_refuses_is_told_as_refused() {
+    let stage = Stage::set().await;
+    let body = r#"{"price":1,"currency":"EUR"}"#;
+    let post = |headers: &str| format!("POST /invoices HTTP/1.1\nHost: bitpay.com\n{headers}\n\n{body}");
+    let long = format!("Cookie: {}", "x".repeat(33 * 1024));
+    let many = "a: b\n".repeat(120);
+    for (headers, refused) in [
+        ("Content-Length: 28\nContent-Length: 29", "malformed_request"),
+        ("Host: test.bitpay.com", "malformed_request"),
+        (long.as_str(), "head_too_large"),
+        (many.trim_end(), "head_too_large"),
+    ] {
+        let told = explain(&stage, &post(headers), &[]);
+        assert_eq!(told["answer"]["refused"], refused, "{headers:.40}");
+        assert!(told.get("sent").is_none(), "nothing follows: {told}");
+        // As the edge answers it in truth.
+        use std::io::{Read as _, Write as _};
+        let raw = post(headers).replace('\n', "\r\n");
+        let answer = tokio::task::block_in_place(|| {
+            let mut line = std::net::TcpStream::connect(stage.payferry()).unwrap();
+            line.write_all(raw.as_bytes()).unwrap();
+            let mut start = [0; 12];
+            line.read_exact(&mut start).unwrap();
+            String::from_utf8_lossy(&start).into_owned()
+        });
+        assert!(answer.ends_with(&told["answer"]["status"].to_string()), "{answer} {told}");
+    }
+}

@@ -412,7 +412,6 @@ async fn a_copy_of_the_ledger_tells_no_secret() {
     }
 }
 
-/// Needs a small disk of its own: `PAYFERRY_SMALL_DISK` names a mounted tmpfs of about 1 MiB.
 #[tokio::test]
 async fn a_full_disk_refuses_writes_goes_on_reading_and_recovers() {
     let name = "a_full_disk_refuses_writes_goes_on_reading_and_recovers";

@@ -267,3 +267,34 @@ async fn the_operator_sees_replays_resends_and_parks() {
         "nothing is promised that nobody gets: {said}"
     );
 }
+
+/// An operator ends a credential, or a store, while its orders are under way: their shop checks each
+/// notification by the token that it has, and reads the form that was fixed for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_before_a_credential_was_revoked_is_told_as_before() {
+    let stage = Stage::set_with(QUICK).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let ledger = stage.ledger().await;
+    let made = ledger.credentials().await.unwrap().into_iter().find(|one| one.sin.is_some()).unwrap();
+    let form = Some(payferry::ledger::NotificationForm::Enveloped);
+    let fixed = payferry::ledger::Overrides { notification_form: form, ..made.overrides.clone() };
+    for credential in ledger.credentials().await.unwrap() {
+        assert!(ledger.fix_credential(&credential.id, fixed.clone()).await.unwrap());
+    }
+    let revoked = order(&shop, &listening, r#","fullNotifications":true"#).await;
+    for credential in ledger.credentials().await.unwrap() {
+        assert!(ledger.revoke_credential(&credential.id, 1).await.unwrap());
+    }
+    pay(&stage, &revoked);
+    listening.hears(&["1003 paid"]).await;
+    let store = ledger.stores().await.unwrap().remove(0);
+    ledger.remove_store(&store, 2).await.unwrap();
+    ledger.close().await;
+    stage.sandbox.owner().confirm(&revoked).unwrap();
+    listening.hears(&["1003 paid", "1005 confirmed", "1006 complete"]).await;
+    for heard in listening.heard() {
+        let signature = payferry::notify::signature(&shop.token, heard.body.as_bytes());
+        assert_eq!(heard.header("x-signature"), Some(signature.as_str()), "{heard:?}");
+    }
+}

@@ -19,6 +19,8 @@ use crate::lifecycle::Readiness;
 use crate::telemetry::Metrics;
 
 const JSON: &str = "application/json";
+/// Also tells `payferry check` that it is payferry that answers.
+const LIVE: &str = r#"{"live":true,"program":"payferry"}"#;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the listener answers from.
@@ -30,6 +32,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// Commits of the ledger so far, asked at each scrape.
     pub commits: std::sync::Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// The number of the key by which each store signs now, asked at each scrape.
+    pub store_keys: std::sync::Arc<dyn Fn() -> Vec<(String, u32)> + Send + Sync>,
 }
 
 /// Binds the address.
@@ -70,10 +74,11 @@ pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken)
 
 fn answer(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/live") => respond(StatusCode::OK, JSON, r#"{"live":true}"#.to_owned()),
+        (&Method::GET, "/live") => respond(StatusCode::OK, JSON, LIVE.to_owned()),
         (&Method::GET, "/ready") => ready(&admin.readiness),
         (&Method::GET, "/metrics") => {
             admin.metrics.set_ledger_commits((admin.commits)());
+            admin.metrics.set_store_keys((admin.store_keys)());
             respond(StatusCode::OK, OPEN_METRICS, admin.metrics.encode())
         }
         _ => {
@@ -119,7 +124,8 @@ mod tests {
         let address = listener.local_addr().expect("a bound listener has an address");
         let (readiness, stop) = (Readiness::default(), CancellationToken::new());
         let commits = std::sync::Arc::new(|| 3);
-        let admin = Admin { readiness: readiness.clone(), metrics: Metrics::new(), commits };
+        let store_keys = std::sync::Arc::new(|| vec![("main".to_owned(), 2)]);
+        let admin = Admin { readiness: readiness.clone(), metrics: Metrics::new(), commits, store_keys };
         let server = tokio::spawn(serve(listener, admin, stop.clone()));
 
         let guard = readiness.wait_for("ledger");
@@ -131,7 +137,9 @@ mod tests {
         assert!(ask(address, "GET /ready").await.starts_with("HTTP/1.1 200 OK"));
         readiness.drain();
         assert!(ask(address, "GET /ready").await.ends_with(r#"{"pending":["drain"],"ready":false}"#));
-        assert!(ask(address, "GET /metrics").await.contains("payferry_ledger_commits_total 3"));
+        let metrics = ask(address, "GET /metrics").await;
+        assert!(metrics.contains("payferry_ledger_commits_total 3"), "{metrics}");
+        assert!(metrics.contains("payferry_store_key{store=\"main\"} 2"), "{metrics}");
         for line in ["GET /shutdown", "POST /live"] {
             let answer = ask(address, line).await;
             assert!(answer.starts_with("HTTP/1.1 404") && answer.contains(r#"{"error""#), "{answer}");

@@ -148,7 +148,9 @@ pub enum AddError {
     #[error("a credential has 8 to 256 printable characters and no blanks")]
     Implausible,
     /// It is there already, or payferry paired the key of a new token with another store.
-    #[error("that credential is bound already, or its key was paired with another store; see `payferry credential list`")]
+    #[error(
+        "that credential is bound already, or its key was paired with another store; see `payferry credential list`"
+    )]
     Taken,
     /// The ledger did not answer.
     #[error(transparent)]

@@ -1,23 +1,25 @@
 //! `payferry ca`: an own certificate authority and a certificate for bitpay.com.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
+use super::check::certificate::parse;
 use super::voice::Voice;
 use crate::app::now_ms;
+use crate::config::BITPAY_NAMES;
 
-/// The names that shops know BitPay by.
-const BITPAY: [&str; 3] = ["bitpay.com", "test.bitpay.com", "www.bitpay.com"];
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Where each kind of shop looks for a certificate authority (measured with these clients).
@@ -37,7 +39,7 @@ pub(super) struct CaArgs {
     /// Folder for the files.
     #[arg(long, value_name = "DIR", default_value = "tls")]
     out: PathBuf,
-    /// A further name or IP address for the certificate.
+    /// A further name or IP address for the certificate; those that it has already stay.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
     /// For machines: one JSON object with the files and the names in the certificate.
@@ -83,24 +85,40 @@ pub(super) fn issue(folder: &Path, more: &[String]) -> anyhow::Result<Issued> {
     }
     let ca_key = KeyPair::from_pem(&fs::read_to_string(&key).with_context(|| format!("{}", key.display()))?)?;
     let issuer = Issuer::from_ca_cert_pem(&fs::read_to_string(&authority)?, ca_key)?;
-    let mut names: Vec<String> = BITPAY.iter().map(|name| (*name).to_owned()).collect();
-    names.extend(more.iter().cloned());
+    let names = names(folder, more)?;
     let mut leaf = CertificateParams::new(names.clone())?;
-    leaf.distinguished_name.push(DnType::CommonName, BITPAY[0]);
+    leaf.distinguished_name.push(DnType::CommonName, BITPAY_NAMES[0]);
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     leaf.use_authority_key_identifier_extension = true;
     valid_for(&mut leaf, 825)?;
     let leaf_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let certificate = leaf.signed_by(&leaf_key, &issuer)?;
     let chain = certificate.pem() + &fs::read_to_string(&authority)?;
-    for (name, text, mode) in
-        [("certificate.pem", chain, 0o644), ("key.pem", leaf_key.serialize_pem(), 0o600)]
-    {
-        let path = folder.join(name);
-        let _ = fs::remove_file(&path);
-        write(&path, &text, mode)?;
-    }
+    write(&folder.join("key.pem"), &leaf_key.serialize_pem(), 0o600)?;
+    write(&folder.join("certificate.pem"), &chain, 0o644)?;
     Ok(Issued { new_authority, names })
+}
+
+/// BitPay's names, those of the certificate that is there, and `more`; each once.
+fn names(folder: &Path, more: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut names: Vec<String> = BITPAY_NAMES.iter().map(|name| (*name).to_owned()).collect();
+    let file = folder.join("certificate.pem");
+    if file.exists() {
+        let before = CertificateDer::from_pem_file(&file).map_err(|error| anyhow!("{error}"));
+        let before = before.and_then(|der| parse(der.as_ref()).map_err(|why| anyhow!(why)));
+        let before = before.with_context(|| {
+            format!("the names of {} cannot be kept; move it away to make one without them", file.display())
+        })?;
+        names.extend(before.names);
+    }
+    names.extend(more.iter().cloned());
+    let mut once = Vec::new();
+    for name in names {
+        if !once.iter().any(|known: &String| known.eq_ignore_ascii_case(&name)) {
+            once.push(name);
+        }
+    }
+    Ok(once)
 }
 
 fn new_ca() -> anyhow::Result<(String, String)> {
@@ -123,18 +141,20 @@ fn valid_for(params: &mut CertificateParams, days: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Beside it first: what was there is replaced at once by a whole file, or not at all.
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    file.as_mut()
-        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?
-        .write_all(text.as_bytes())?;
+    let named = || format!("{}", path.display());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".ca-").tempfile_in(folder).with_context(named)?;
+    file.write_all(text.as_bytes()).with_context(named)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode)).with_context(named)?;
+    file.as_file().sync_all().with_context(named)?;
+    file.persist(path).with_context(named)?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -147,6 +167,10 @@ mod tests {
         let issued = issue(folder.path(), &more).expect("a second run");
         assert!(!issued.new_authority);
         assert_eq!(issued.names.len(), 5);
+        // The documented renewal gives no names again.
+        let renewed = issue(folder.path(), &[]).expect("a renewal");
+        assert_eq!(renewed.names, issued.names);
+        assert_eq!(issue(folder.path(), &more).expect("the same again").names, issued.names);
         assert_eq!((read("ca.pem"), read("ca.key.pem")), (before.0, before.1));
         assert_ne!(read("certificate.pem"), before.2);
         assert_ne!(read("key.pem"), before.3);
@@ -154,6 +178,24 @@ mod tests {
             let mode = fs::metadata(folder.path().join(name)).expect("it is there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn a_renewal_that_fails_leaves_the_old_files() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        issue(folder.path(), &[]).expect("a first run");
+        let read = |name: &str| fs::read(folder.path().join(name)).expect("it is there");
+        let before = (read("certificate.pem"), read("key.pem"));
+        let ca_key = read("ca.key.pem");
+        fs::write(folder.path().join("ca.key.pem"), "no key").expect("it is written");
+        assert!(issue(folder.path(), &[]).is_err());
+        assert_eq!((read("certificate.pem"), read("key.pem")), before);
+        fs::write(folder.path().join("ca.key.pem"), ca_key).expect("it is written");
+        fs::write(folder.path().join("certificate.pem"), "no certificate").expect("it is written");
+        let said = issue(folder.path(), &[]).err().expect("its names are not known").to_string();
+        assert!(said.contains("cannot be kept"), "{said}");
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").collect();
+        assert_eq!(left.len(), 4, "nothing half made is left: {left:?}");
     }
 
     #[test]

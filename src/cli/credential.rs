@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::store::find;
-use super::voice::Voice;
+use super::voice::{Voice, errln, outln};
 use crate::adoption::{Adoption, NewCredential, Origin, add, adopt};
-use crate::app::{Rooms, now_ms, random};
+use crate::app::{Opening, Rooms, now_ms, random};
 use crate::bitid::Sin;
 use crate::config::Config;
 use crate::contract::Era;
@@ -114,7 +114,8 @@ pub(super) struct AddArgs {
 }
 
 pub(super) async fn run(config: &Config, command: CredentialCommand) -> anyhow::Result<ExitCode> {
-    let rooms = Rooms::open(config).await?;
+    let looks = matches!(command, CredentialCommand::Pending { .. } | CredentialCommand::List { .. });
+    let rooms = Rooms::open_as(config, if looks { Opening::ToRead } else { Opening::Existing }).await?;
     let done = match command {
         CredentialCommand::Pending { json } => pending(&rooms.ledger, json).await,
         CredentialCommand::Adopt(args) => bind(&rooms, args).await,
@@ -171,9 +172,9 @@ async fn make(rooms: &Rooms, args: AddArgs) -> anyhow::Result<()> {
         Some(text) => {
             answer["secret"] = Value::from(text.as_str());
             if !args.json {
-                println!("{text}");
+                outln!("{text}");
             }
-            eprintln!("Enter this in the shop; it opens {} from now on, and is shown once.", store.name);
+            errln!("Enter this in the shop; it opens {} from now on, and is shown once.", store.name);
         }
     }
     voice.answer(&answer);
@@ -196,15 +197,20 @@ fn read(file: &Path) -> anyhow::Result<String> {
 async fn pending(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
     let (now, waiting) = (now_ms(), ledger.pending_adoptions(now_ms()).await?);
     if json {
-        println!("{}", Value::Array(waiting.iter().map(waiting_row).collect()));
+        outln!("{}", Value::Array(waiting.iter().map(waiting_row).collect()));
         return Ok(());
     }
-    println!(
+    outln!(
         "{:<13} {:<12} {:<36} {:<9} {:>6} {:>8}  FROM, HOST, AGENT",
-        "ID", "KIND", "SIN", "HASH", "TIMES", "MINUTES"
+        "ID",
+        "KIND",
+        "SIN",
+        "HASH",
+        "TIMES",
+        "MINUTES"
     );
     for one in &waiting {
-        println!(
+        outln!(
             "{:<13} {:<12} {:<36} {:<9} {:>6} {:>8}  {}, {}, {}",
             one.id,
             one.kind.as_str(),
@@ -249,12 +255,12 @@ async fn list(ledger: &Ledger, store: Option<&str>, json: bool) -> anyhow::Resul
     let credentials = ledger.credentials().await?;
     let listed = credentials.iter().filter_map(|credential| Some((credential, name(&credential.store_id)?)));
     if json {
-        println!("{}", Value::Array(listed.map(|(credential, store)| row(credential, store)).collect()));
+        outln!("{}", Value::Array(listed.map(|(credential, store)| row(credential, store)).collect()));
         return Ok(());
     }
-    println!("{:<17} {:<24} {:<10} {:<9} {:<36} {:<9} LABEL", "ID", "STORE", "KIND", "FACADE", "SIN", "HASH");
+    outln!("{:<17} {:<24} {:<10} {:<9} {:<36} {:<9} LABEL", "ID", "STORE", "KIND", "FACADE", "SIN", "HASH");
     for (credential, store) in listed {
-        println!(
+        outln!(
             "{:<17} {:<24} {:<10} {:<9} {:<36} {:<9} {}",
             credential.id,
             store,

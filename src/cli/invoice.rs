@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::voice::Voice;
-use crate::app::Rooms;
+use super::voice::{Voice, errln};
+use crate::app::{Opening, Rooms};
 use crate::config::Config;
 use crate::contract::Audience;
 use crate::json::{Object, Value};
@@ -81,7 +81,7 @@ struct Sides {
 
 pub(super) async fn run(config: &Config, command: InvoiceCommand) -> anyhow::Result<ExitCode> {
     let InvoiceCommand::Show(args) = command;
-    let rooms = Rooms::open(config).await?;
+    let rooms = Rooms::open_as(config, Opening::ToRead).await?;
     let shown = show(&rooms, &args).await;
     rooms.ledger.close().await;
     shown
@@ -116,7 +116,7 @@ async fn show(rooms: &Rooms, args: &ShowArgs) -> anyhow::Result<ExitCode> {
     }
     voice.answer(&Value::Object(all));
     if let Err(why) = &sides.now {
-        eprintln!("What BTCPay has now is not known: {why}");
+        errln!("What BTCPay has now is not known: {why}");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

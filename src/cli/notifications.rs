@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 
-use crate::app::{Rooms, now_ms};
+use crate::app::{Opening, Rooms, now_ms};
+use crate::cli::voice::outln;
 use crate::config::Config;
 use crate::json::Value;
 use crate::ledger::{AlarmRow, Ledger, NotificationRow, Replay};
@@ -59,7 +60,8 @@ pub(super) enum NotificationsCommand {
 }
 
 pub(super) async fn run(config: &Config, command: NotificationsCommand) -> anyhow::Result<ExitCode> {
-    let rooms = Rooms::open(config).await?;
+    let looks = matches!(command, NotificationsCommand::List { .. } | NotificationsCommand::Show { .. });
+    let rooms = Rooms::open_as(config, if looks { Opening::ToRead } else { Opening::Existing }).await?;
     let ledger = &rooms.ledger;
     let done = match command {
         NotificationsCommand::List { state, most, json } => list(ledger, state.as_deref(), most, json).await,
@@ -77,24 +79,28 @@ async fn list(ledger: &Ledger, state: Option<&str>, most: u32, json: bool) -> an
     if json {
         let rows: Vec<_> = rows.iter().map(as_json).collect();
         let alarms: Vec<_> = alarms.iter().map(alarm_json).collect();
-        println!("{}", serde_json::json!({ "notifications": rows, "alarms": alarms }));
+        outln!("{}", serde_json::json!({ "notifications": rows, "alarms": alarms }));
         return Ok(());
     }
-    println!(
+    outln!(
         "{:<22} {:<22} {:<12} {:<5} {:<9} {:<10} {:>5}  LAST",
-        "NOTIFICATION", "INVOICE", "STORE", "EVENT", "STATUS", "STATE", "TRIES"
+        "NOTIFICATION",
+        "INVOICE",
+        "STORE",
+        "EVENT",
+        "STATUS",
+        "STATE",
+        "TRIES"
     );
     for row in &rows {
         let NotificationRow { id, invoice_id, store, event, status, state, tries, .. } = row;
         let last = row.last_result.as_deref().unwrap_or("-");
-        println!(
-            "{id:<22} {invoice_id:<22} {store:<12} {event:<5} {status:<9} {state:<10} {tries:>5}  {last}"
-        );
+        outln!("{id:<22} {invoice_id:<22} {store:<12} {event:<5} {status:<9} {state:<10} {tries:>5}  {last}");
     }
     if !alarms.is_empty() {
-        println!("\n{:<24} {:<22} {:<12} ALARM (what to do: docs/runbook.md)", "RAISED", "INVOICE", "STORE");
+        outln!("\n{:<24} {:<22} {:<12} ALARM (what to do: docs/runbook.md)", "RAISED", "INVOICE", "STORE");
         for alarm in &alarms {
-            println!(
+            outln!(
                 "{:<24} {:<22} {:<12} {}",
                 time(alarm.raised_at),
                 alarm.invoice_id,
@@ -126,22 +132,22 @@ async fn show(rooms: &Rooms, id: &str, body: bool, json: bool) -> anyhow::Result
         shown.push(one);
     }
     if json {
-        println!("{}", serde_json::Value::Array(shown));
+        outln!("{}", serde_json::Value::Array(shown));
         return Ok(());
     }
     for one in shown {
         for (name, value) in one.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            println!("{name:<13} {text}");
+            outln!("{name:<13} {text}");
         }
-        println!();
+        outln!("");
     }
     Ok(())
 }
 
 async fn replay(ledger: &Ledger, id: &str) -> anyhow::Result<()> {
     match ledger.replay_notification(id, now_ms()).await? {
-        Replay::Done => println!("It is sent again now; see `payferry notifications show {id}`."),
+        Replay::Done => outln!("It is sent again now; see `payferry notifications show {id}`."),
         Replay::Unknown => bail!("no notification {id}; `payferry notifications list` shows them"),
         Replay::Erased => bail!("its body was erased {ERASED}"),
         Replay::Older => bail!(
@@ -170,7 +176,7 @@ async fn resend(rooms: &Rooms, invoice: &str) -> anyhow::Result<()> {
             "{invoice} was made with the shop's own notification address at BTCPay: payferry does not notify of it"
         );
     }
-    println!("The shop is told the present state of {invoice}.");
+    outln!("The shop is told the present state of {invoice}.");
     Ok(())
 }
 
@@ -178,7 +184,7 @@ async fn park(ledger: &Ledger, id: &str) -> anyhow::Result<()> {
     if !ledger.park_notification(id).await? {
         bail!("{id} does not wait; `payferry notifications list --state waiting` shows those that do");
     }
-    println!("{id} is not tried any more; `payferry notifications replay {id}` takes it up again.");
+    outln!("{id} is not tried any more; `payferry notifications replay {id}` takes it up again.");
     Ok(())
 }
 

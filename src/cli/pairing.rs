@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::store::find;
-use super::voice::Voice;
-use crate::app::{Rooms, now_ms, random};
+use super::voice::{Voice, errln, outln};
+use crate::app::{Opening, Rooms, now_ms, random};
 use crate::config::Config;
 use crate::ledger::{Facade, Ledger, Pairing};
 use crate::pairing::{approve, new_code};
@@ -51,7 +51,9 @@ pub(super) enum PairingCommand {
 }
 
 pub(super) async fn run(config: &Config, command: PairingCommand) -> anyhow::Result<ExitCode> {
-    let Rooms { ledger, secrets, .. } = Rooms::open(config).await?;
+    let looks = matches!(command, PairingCommand::List { .. });
+    let opening = if looks { Opening::ToRead } else { Opening::Existing };
+    let Rooms { ledger, secrets, .. } = Rooms::open_as(config, opening).await?;
     let done = match command {
         PairingCommand::New { store, facade, label, json } => {
             make(&ledger, &store, &facade, label, json).await
@@ -76,13 +78,13 @@ async fn make(
     let facade: Facade = facade.parse().ok().context("--facade is merchant or pos")?;
     let code = new_code(ledger, &store, facade, label, now_ms(), random).await?;
     if json {
-        println!(
+        outln!(
             "{}",
             serde_json::json!({ "pairing_code": code, "store": store.name, "facade": facade.as_str() })
         );
     } else {
-        println!("{code}");
-        eprintln!("Enter this code in the shop within 24 hours; it works once, and letter case counts.");
+        outln!("{code}");
+        errln!("Enter this code in the shop within 24 hours; it works once, and letter case counts.");
     }
     Ok(())
 }
@@ -106,12 +108,12 @@ async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
     let open = ledger.open_pairings(now).await?;
     if json {
         let items: Vec<_> = open.iter().map(|pairing| row(pairing, now)).collect();
-        println!("{}", serde_json::Value::Array(items));
+        outln!("{}", serde_json::Value::Array(items));
         return Ok(());
     }
-    println!("{:<9} {:<36} {:<9} {:>7}  LABEL", "CODE", "SIN", "FACADE", "MINUTES");
+    outln!("{:<9} {:<36} {:<9} {:>7}  LABEL", "CODE", "SIN", "FACADE", "MINUTES");
     for pairing in &open {
-        println!(
+        outln!(
             "{:<9} {:<36} {:<9} {:>7}  {}",
             pairing.code.as_deref().unwrap_or("(hidden)"),
             pairing.sin.as_deref().unwrap_or("(any)"),

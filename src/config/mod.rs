@@ -32,7 +32,7 @@ pub use log::{LogFormat, LogSection};
 pub use notify::NotifySection;
 pub use rates::{RatesHost, RatesSection};
 pub use secrets::SecretsSection;
-pub use shop::{ShopCertificate, ShopSection};
+pub use shop::{BITPAY_NAMES, ShopCertificate, ShopSection};
 
 /// Everything that `payferry.toml` can say.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, resolve};
 
+/// The names that shops know BitPay by; a DNS swap needs a certificate for them.
+pub const BITPAY_NAMES: [&str; 3] = ["bitpay.com", "test.bitpay.com", "www.bitpay.com"];
+
 /// Listeners, certificates and connection limits towards shops.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

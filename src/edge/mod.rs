@@ -17,7 +17,19 @@ pub use connection::ConnectionLimits;
 pub use listener::{Listeners, serve};
 pub use tls::TlsError;
 
+use crate::contract::ErrorCode;
 use crate::telemetry::Metrics;
+
+/// What the edge makes of a whole head, without any connection.
+///
+/// # Errors
+/// The row of the error table by which it is refused before anybody reads it as a request.
+pub fn judge_head(head: &[u8], head_bytes: usize, most_headers: usize) -> Result<(), ErrorCode> {
+    if head.len() > head_bytes {
+        return Err(ErrorCode::HeadTooLarge);
+    }
+    head::judge(head, most_headers).map(drop)
+}
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy)]

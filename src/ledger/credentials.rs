@@ -144,9 +144,8 @@ pub enum CredentialName<'a> {
     Sins(&'a [Sin]),
 }
 
-const USABLE: &str = "SELECT id, store_id, kind, facade, sin, scope, epoch, token_sealed, token_hash, era, \
-                      notification_form, label, created_at \
-                      FROM credentials WHERE revoked_at IS NULL ORDER BY created_at, id";
+const CREDENTIAL: &str = "SELECT id, store_id, kind, facade, sin, scope, epoch, token_sealed, token_hash, era, \
+                          notification_form, label, created_at FROM credentials";
 
 impl Ledger {
     /// Every credential that is not revoked, oldest first.
@@ -154,8 +153,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn credentials(&self) -> Result<Vec<Credential>, LedgerError> {
-        let rows = sqlx::query(USABLE).fetch_all(&self.reads).await.map_err(sqlite::error)?;
-        rows.iter().map(credential).collect()
+        let sql = format!("{CREDENTIAL} WHERE revoked_at IS NULL ORDER BY created_at, id");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.reads).await;
+        rows.map_err(sqlite::error)?.iter().map(credential).collect()
+    }
+
+    /// A credential by its id, also one that was revoked: notifications of its invoices are still signed by it.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn credential(&self, id: &str) -> Result<Option<Credential>, LedgerError> {
+        let sql = format!("{CREDENTIAL} WHERE id = ?");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&self.reads).await;
+        row.map_err(sqlite::error)?.as_ref().map(credential).transpose()
     }
 
     /// Whether some usable credential has this name: an indexed look, so that a stranger's guess costs no

@@ -162,7 +162,8 @@ async fn insert(
 }
 
 impl Ledger {
-    /// The journal, the most often seen first: what was last seen at or after `since`, of one store or all.
+    /// The journal, the most often seen first: what was last seen at or after `since` or was never acknowledged,
+    /// of one store or all.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -171,7 +172,7 @@ impl Ledger {
         since: i64,
         store: Option<&str>,
     ) -> Result<Vec<DivergenceRow>, LedgerError> {
-        let text = "SELECT * FROM divergences WHERE last_seen >= ?1 AND (?2 IS NULL OR store = ?2) \
+        let text = "SELECT * FROM divergences WHERE (last_seen >= ?1 OR acknowledged_at IS NULL) AND (?2 IS NULL OR store = ?2) \
             ORDER BY count DESC, identity, endpoint, store, agent";
         let rows = sqlx::query(text).bind(since).bind(store).fetch_all(&self.reads).await;
         rows.map_err(sqlite::error)?.iter().map(read).collect()

@@ -1,12 +1,13 @@
 //! The ledger: stores, credentials, pairings and invoices, durable.
 //!
 //! One truth for mapping. SQLite here; PostgreSQL later, so nothing that only SQLite has stands
-//! outside `sqlite.rs` and `backup.rs`. Reads go through a pool; writes through one task that groups what waits
+//! outside `sqlite.rs`, `existing.rs`, `tables.rs` and `backup.rs`. Reads go through a pool; writes through one task that groups what waits
 //! into one commit (`writer.rs`).
 
 mod backup;
 mod credentials;
 mod divergences;
+mod existing;
 mod invoice_record;
 mod invoice_search;
 mod invoices;
@@ -17,17 +18,19 @@ mod pending;
 mod retention;
 mod rows;
 mod secret_proof;
+mod serving_lock;
 mod sqlite;
 mod store_life;
 mod stores;
+mod tables;
+mod test_row;
 mod wakes;
 mod writer;
-
-use std::path::Path;
 
 pub use backup::{Backup, BackupError, backup};
 pub use credentials::{Credential, CredentialKind, CredentialName, NotificationForm, Overrides, TokenSource};
 pub use divergences::{DivergenceRow, DivergenceWriter, OTHER_AGENTS};
+pub use existing::try_to_write;
 pub use invoice_record::InvoiceRecord;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use notifications::{AlarmRow, NotificationRow, Outbox, Replay};
@@ -35,7 +38,9 @@ pub use notify::{Attended, NewNotification, Settled, Told, Waiting};
 pub use pairings::{NewPairing, Pairing};
 pub use pending::{PENDING_LIVES_MS, PendingAdoption};
 pub use rows::{Facade, Store, StoreCredentials};
+pub use serving_lock::ServingLock;
 use sqlx::SqlitePool;
+use std::path::Path;
 pub use store_life::StoreUse;
 pub use wakes::{Glance, Rest};
 use writer::{Ending, Writer};
@@ -55,6 +60,24 @@ pub enum LedgerError {
     /// A stored value that this version cannot read.
     #[error("the ledger holds an unreadable {0}")]
     Unreadable(&'static str),
+    /// There is no such file, and it is not made here.
+    #[error("there is none: payferry store add NAME makes it; or correct ledger.path")]
+    Missing,
+    /// Another payferry serves on it; its process id where it is known.
+    #[error(
+        "another payferry (process {0}) serves on it, and two would tell shops everything twice: stop it first"
+    )]
+    Served(String),
+    /// A newer payferry changed its tables.
+    #[error(
+        "a newer payferry wrote it: use that version, or a backup from before (docs/runbook.md, \"Back to an older version\")"
+    )]
+    Newer,
+    /// Its tables are those of an older payferry.
+    #[error(
+        "its tables are those of an older payferry; payferry serve of this version brings them up to date"
+    )]
+    Older,
     /// The ledger is closing.
     #[error("the ledger is closing")]
     Closing,
@@ -75,15 +98,6 @@ impl Ledger {
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
         let (reads, writes) = sqlite::open(path).await?;
         Ok(Self { reads, writer: Writer::start(writes, Ending::Commit) })
-    }
-
-    /// The same for a rehearsal: each write finds out what would come of it, and is undone.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn open_for_rehearsal(path: &Path) -> Result<Self, LedgerError> {
-        let (reads, writes) = sqlite::open(path).await?;
-        Ok(Self { reads, writer: Writer::start(writes, Ending::Undo) })
     }
 
     /// Finishes what is queued and closes the file.

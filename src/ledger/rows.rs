@@ -76,6 +76,8 @@ pub struct Store {
     pub server: String,
     /// Counts key rotations; never reused.
     pub epoch: u32,
+    /// The highest epoch that a key was made for; above `epoch` after a rotation that failed.
+    pub last_epoch: u32,
     /// How it signs upstream.
     pub credentials: StoreCredentials,
     /// When BTCPay accepted its key, milliseconds since 1970; None before.
@@ -91,7 +93,11 @@ pub struct Store {
 }
 
 pub(super) fn epoch(row: &SqliteRow) -> Result<u32, LedgerError> {
-    u32::try_from(row.try_get::<i64, _>("epoch").map_err(sqlite::error)?)
+    number(row, "epoch")
+}
+
+fn number(row: &SqliteRow, name: &str) -> Result<u32, LedgerError> {
+    u32::try_from(row.try_get::<i64, _>(name).map_err(sqlite::error)?)
         .map_err(|_| LedgerError::Unreadable("epoch"))
 }
 
@@ -102,6 +108,7 @@ pub(super) fn store(row: &SqliteRow) -> Result<Store, LedgerError> {
         name: row.try_get("name").map_err(sqlite::error)?,
         server: row.try_get("server").map_err(sqlite::error)?,
         epoch: epoch(row)?,
+        last_epoch: number(row, "last_epoch")?,
         credentials: sealed.map_or(StoreCredentials::Key, StoreCredentials::ApiKey),
         paired_at: row.try_get("paired_at").map_err(sqlite::error)?,
         created_at: row.try_get("created_at").map_err(sqlite::error)?,

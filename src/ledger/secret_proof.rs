@@ -26,7 +26,11 @@ impl Ledger {
         self.kept_proof().await?.ok_or(LedgerError::Unreadable("secret proof"))
     }
 
-    async fn kept_proof(&self) -> Result<Option<Vec<u8>>, LedgerError> {
+    /// The same where the ledger is only read; None where it was never used with a master secret.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn kept_proof(&self) -> Result<Option<Vec<u8>>, LedgerError> {
         let row =
             sqlx::query("SELECT sealed FROM secret_proof WHERE id = 1").fetch_optional(&self.reads).await;
         row.map_err(sqlite::error)?.map(|row| row.try_get("sealed").map_err(sqlite::error)).transpose()

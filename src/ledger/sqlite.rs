@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Executor, Row, SqliteConnection, SqlitePool};
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, tables};
 
 const READERS: u32 = 4;
 pub(super) const WAIT_FOR_LOCK: Duration = Duration::from_secs(3);
@@ -29,6 +29,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), Ledger
     let writes = loop {
         match open_tables(path).await {
             Ok(pool) => break pool,
+            Err(error @ (LedgerError::Newer | LedgerError::Full)) => return Err(error),
             Err(_) if attempt < OPEN_ATTEMPTS => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
             Err(error) => return Err(error),
         }
@@ -41,18 +42,23 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), Ledger
 /// closing it would drop the locks that this process may hold on it.
 fn make_file(path: &Path) -> Result<(), LedgerError> {
     let trouble = |error| LedgerError::Unavailable(format!("{}: {error}", path.display()));
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(trouble)?;
-    }
+    make_folder(path)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(trouble(error)),
         _ => Ok(()),
     }
 }
 
+/// The folder of the file, for its owner alone.
+pub(super) fn make_folder(path: &Path) -> Result<(), LedgerError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| LedgerError::Unavailable(format!("{}: {error}", folder.display())))
+}
+
 async fn open_tables(path: &Path) -> Result<SqlitePool, LedgerError> {
     let writes = connect(path, true).await?;
-    sqlx::migrate!("./migrations").run(&writes).await.map_err(migration)?;
+    tables::bring_up_to_date(&writes).await?;
     Ok(writes)
 }
 
@@ -124,12 +130,5 @@ pub(super) fn error(error: sqlx::Error) -> LedgerError {
         sqlx::Error::Io(error) => LedgerError::Unavailable(error.to_string()),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => LedgerError::Unreadable("column"),
         _ => LedgerError::Unavailable("the database did not answer".to_owned()),
-    }
-}
-
-fn migration(failed: sqlx::migrate::MigrateError) -> LedgerError {
-    match failed {
-        sqlx::migrate::MigrateError::Execute(failed) => error(failed),
-        other => LedgerError::Unavailable(format!("the tables could not be brought up to date: {other}")),
     }
 }

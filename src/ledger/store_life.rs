@@ -121,7 +121,8 @@ impl Ledger {
 
     /// Removes the store with its codes and credentials; their keys may then open another store.
     ///
-    /// The row stays where the ledger holds invoices, under another name, so that they can still be read.
+    /// Where the ledger holds invoices, the row stays under another name and the credentials stay revoked, so
+    /// that invoices can still be read, and their shops told as before.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -142,11 +143,16 @@ async fn remove(
     name: &str,
     now_ms: i64,
 ) -> Result<(), LedgerError> {
-    for table in ["pairings", "credentials", "identities"] {
-        let sql = format!("DELETE FROM {table} WHERE store_id = ?");
-        let delete = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id);
-        delete.execute(&mut *connection).await.map_err(sqlite::error)?;
+    for sql in [
+        "DELETE FROM pairings WHERE store_id = ?",
+        "DELETE FROM identities WHERE store_id = ?",
+        "DELETE FROM credentials WHERE store_id = ?1 AND NOT EXISTS (SELECT 1 FROM invoices WHERE store_id = ?1)",
+    ] {
+        sqlx::query(sql).bind(id).execute(&mut *connection).await.map_err(sqlite::error)?;
     }
+    let revoke = "UPDATE credentials SET revoked_at = ? WHERE store_id = ? AND revoked_at IS NULL";
+    let revoke = sqlx::query(revoke).bind(now_ms).bind(id).execute(&mut *connection).await;
+    revoke.map_err(sqlite::error)?;
     let delete = "DELETE FROM stores WHERE id = ? AND NOT EXISTS (SELECT 1 FROM invoices WHERE store_id = ?)";
     let delete = sqlx::query(delete).bind(id).bind(id).execute(&mut *connection).await;
     delete.map_err(sqlite::error)?;

@@ -5,7 +5,7 @@ use super::wakes::wake_store;
 use super::{Ledger, LedgerError, sqlite};
 use crate::presented::Settlement;
 
-const STORE: &str = "SELECT id, name, server, epoch, api_key_sealed, paired_at, created_at, removed_at, settlement, \
+const STORE: &str = "SELECT id, name, server, epoch, last_epoch, api_key_sealed, paired_at, created_at, removed_at, settlement, \
      shop_ca_pem FROM stores";
 
 impl Ledger {

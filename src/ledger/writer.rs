@@ -63,6 +63,7 @@ pub(super) struct Writer {
     jobs: mpsc::Sender<Message>,
     pool: SqlitePool,
     commits: Arc<AtomicU64>,
+    ending: Ending,
 }
 
 /// How each transaction ends that went well.
@@ -88,7 +89,7 @@ impl Writer {
         let (jobs, waiting) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
         tokio::spawn(write(pool.clone(), waiting, Arc::clone(&commits), ending));
-        Self { jobs, pool, commits }
+        Self { jobs, pool, commits, ending }
     }
 
     /// Runs `work` inside a transaction; durable when this returns Ok.
@@ -109,6 +110,11 @@ impl Writer {
 
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing stays of what is written.
+    pub(super) fn undoes(&self) -> bool {
+        matches!(self.ending, Ending::Undo)
     }
 
     /// The one connection that writes.

@@ -1,5 +1,7 @@
 //! Does what follows for one invoice: deliver what waits, look at BTCPay, take one step, sleep.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::look::Looked;
@@ -7,7 +9,7 @@ use super::schedule::next_look;
 use super::unseen::{AFTER_OUTAGE_MS, after_defect_ms};
 use super::{Notifier, outbox};
 use crate::json::Object;
-use crate::ledger::{Attended, Glance, InvoiceState, LedgerError, Rest, Store, Told, Waiting};
+use crate::ledger::{Attended, Credential, Glance, InvoiceState, LedgerError, Rest, Store, Told, Waiting};
 use crate::presented::{Event, Presented, Step, step};
 use crate::walk::create::{WordsSealed, open_words};
 
@@ -45,6 +47,8 @@ pub(super) struct Case<'a> {
     pub(super) invoice: &'a Attended,
     pub(super) store: &'a Store,
     pub(super) words: &'a Object,
+    /// What made it, also where that was revoked since: its shop still checks the signature by it.
+    pub(super) credential: Option<&'a Credential>,
 }
 
 impl Notifier {
@@ -104,7 +108,8 @@ impl Notifier {
             // Final for so long that its address was erased: there is nobody to tell.
             return Ok(Turn::Sleep(None));
         };
-        let case = Case { invoice, store: &store, words: &words };
+        let credential = self.credential(invoice).await?;
+        let case = Case { invoice, store: &store, words: &words, credential: credential.as_deref() };
         // The first try of what waits comes before anything else: a shop hears one thing after the other.
         if let Some(waiting) = invoice.waiting.as_ref().filter(|waiting| waiting.tries == 0) {
             return Ok(self.deliver(&case, waiting).await?);
@@ -113,6 +118,14 @@ impl Notifier {
             Ok(looked) => self.decide(&case, &looked).await,
             Err(error) => self.without_btcpay(&case, &error).await,
         }
+    }
+
+    async fn credential(&self, invoice: &Attended) -> Result<Option<Arc<Credential>>, LedgerError> {
+        let Some(id) = &invoice.credential_id else { return Ok(None) };
+        if let Some(entry) = self.directory.credential(id) {
+            return Ok(Some(entry.credential));
+        }
+        Ok(self.ledger.credential(id).await?.map(Arc::new))
     }
 
     async fn decide(&self, case: &Case<'_>, looked: &Looked) -> Result<Turn, AttendError> {

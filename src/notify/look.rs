@@ -51,7 +51,7 @@ pub(super) struct Looked {
 impl Notifier {
     /// Reads the invoice at BTCPay, and its public status where the settlement counts blocks.
     pub(super) async fn look(&self, case: &Case<'_>, stop: &CancellationToken) -> Result<Looked, LookError> {
-        let Case { invoice, store, words } = case;
+        let Case { invoice, store, words, .. } = case;
         let id = invoice.row.invoice_id.as_deref().unwrap_or_default();
         if !self.outages.may_ask(&store.server, (self.clock)()) {
             return Err(LookError::Down);

@@ -13,7 +13,6 @@ use super::schedule::next_try;
 use super::{Notifier, Wants, body, selected, signature};
 use crate::contract::Form;
 use crate::delivery::{DeliveryError, Roots, Target};
-use crate::directory::Entry;
 use crate::json::Value;
 use crate::ledger::{LedgerError, NewNotification, Settled, Waiting};
 use crate::pairing::token_text;
@@ -144,17 +143,12 @@ impl Notifier {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, AGENT.clone());
-        let token = self.credential(case).and_then(|entry| token_text(&self.secrets, &entry.credential));
+        let token = case.credential.and_then(|credential| token_text(&self.secrets, credential));
         let signature = token.and_then(|token| HeaderValue::from_str(&signature(&token, body)).ok());
         if let Some(signature) = signature {
             headers.insert(SIGNATURE.clone(), signature);
         }
         headers
-    }
-
-    /// The credential that made the invoice, where it is still there.
-    fn credential(&self, case: &Case<'_>) -> Option<Entry> {
-        self.directory.credential(case.invoice.credential_id.as_deref()?)
     }
 
     async fn settle(
@@ -199,7 +193,7 @@ impl Notifier {
 
     /// The form in which this event goes to the shop of the invoice; None where BitPay would not have sent it.
     pub(super) fn form(&self, case: &Case<'_>, event: Event) -> Option<Form> {
-        let fixed = self.credential(case).and_then(|entry| entry.credential.overrides.notification_form);
+        let fixed = case.credential.and_then(|credential| credential.overrides.notification_form);
         selected(&Wants::of_words(case.words, case.invoice.era, Speed::Medium, fixed.map(Form::from)), event)
     }
 

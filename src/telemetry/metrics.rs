@@ -46,6 +46,11 @@ struct DeliveryLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreLabels {
+    store: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AlarmLabels {
     alarm: &'static str,
 }
@@ -136,6 +141,7 @@ pub struct Metrics {
     creates: Family<CreateLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     alarms: Family<AlarmLabels, Counter>,
+    store_keys: Family<StoreLabels, Gauge>,
     notified: Family<NotifiedLabels, Counter>,
     attend_failures: Counter,
     outbox_depth: Gauge,
@@ -167,6 +173,7 @@ impl Metrics {
             creates: Family::default(),
             deliveries: Family::default(),
             alarms: Family::default(),
+            store_keys: Family::default(),
             notified: Family::default(),
             attend_failures: Counter::default(),
             outbox_depth: Gauge::default(),
@@ -204,6 +211,11 @@ impl Metrics {
         all.register("creates", "Creates of invoices by outcome", self.creates.clone());
         all.register("deliveries", "Tries to notify shops, by store and result", self.deliveries.clone());
         all.register("alarms", "What no notification can say; see docs/runbook.md", self.alarms.clone());
+        all.register(
+            "store_key",
+            "Number of the key by which a store signs at BTCPay",
+            self.store_keys.clone(),
+        );
         all.register("notified", "Notifications that came from BTCPay", self.notified.clone());
         all.register(
             "attend_failures",
@@ -295,6 +307,14 @@ impl Metrics {
     /// Takes over how many commits the ledger has made.
     pub fn set_ledger_commits(&self, total: u64) {
         self.ledger_commits.inner().store(total, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Shows by which of its keys each store signs, and nothing of any other store.
+    pub fn set_store_keys(&self, keys: Vec<(String, u32)>) {
+        self.store_keys.clear();
+        for (store, key) in keys {
+            self.store_keys.get_or_create(&StoreLabels { store }).set(i64::from(key));
+        }
     }
 
     /// One connection more, until the guard is dropped.

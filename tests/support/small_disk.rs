@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const FOLDER: &str = "PAYFERRY_SMALL_DISK";
+/// Not `PAYFERRY_…`: the program would take it for a key of its configuration.
+const FOLDER: &str = "SMALL_DISK_OF_TESTS";
 
 /// The folder of a disk of `size` ("2m") for the test of that name.
 ///

@@ -18,7 +18,7 @@ use self::plan::{Action, Change, Had};
 use super::store::{add_to_ledger, find, living, pair, remove};
 use super::voice::Voice;
 use crate::adoption::{NewCredential, Origin, add};
-use crate::app::{Rooms, now_ms, random};
+use crate::app::{Opening, Rooms, now_ms, random};
 use crate::config::Config;
 use crate::ledger::Store;
 
@@ -37,7 +37,8 @@ pub(super) struct ApplyArgs {
 
 pub(super) async fn run(config: &Config, args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let wanted = file::read(&args.file, config)?;
-    let rooms = Rooms::open(config).await?;
+    // A dry run needs a ledger to compare with, and leaves it as it is.
+    let rooms = Rooms::open_as(config, if args.dry_run { Opening::ToRead } else { Opening::Made }).await?;
     let applied = apply(&rooms, wanted, args).await;
     rooms.ledger.close().await;
     applied.map(|()| ExitCode::SUCCESS)

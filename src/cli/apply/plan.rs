@@ -175,9 +175,8 @@ fn of_credential(
     store: Option<&Store>,
     had: &Had,
 ) -> anyhow::Result<Option<Difference>> {
-    let same = |one: &&Credential| {
-        is_same(&wanted, one) && store.is_some_and(|store| store.id == one.store_id)
-    };
+    let same =
+        |one: &&Credential| is_same(&wanted, one) && store.is_some_and(|store| store.id == one.store_id);
     let name = name(&wanted);
     let Some(known) = had.credentials.iter().find(same) else {
         let added = || ('+', format!("{name} ({})", shown(&wanted.overrides)));

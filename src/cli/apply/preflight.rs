@@ -17,7 +17,10 @@ pub(super) async fn check(rooms: &Rooms, changes: &mut [Change], had: &Had) -> a
         match &changes[at].action {
             Action::RemoveStore { force: false } => {
                 let used = rooms.ledger.store_use(&store.id).await?;
-                refuse_while_used(rooms, store, used).await.context("force = true is not set").context(what)?;
+                refuse_while_used(rooms, store, used)
+                    .await
+                    .context("force = true is not set")
+                    .context(what)?;
             }
             Action::MoveStore { server, force, .. } if store.paired_at.is_some() => {
                 let (server, force) = (server.clone(), *force);

@@ -9,17 +9,15 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use super::finding::Finding;
-use crate::config::ShopSection;
+use crate::config::{BITPAY_NAMES, ShopSection};
 
-/// The names that shops know BitPay by; a DNS swap needs them.
-pub(super) const BITPAY: [&str; 3] = ["bitpay.com", "test.bitpay.com", "www.bitpay.com"];
 const DAY_SECONDS: i64 = 24 * 3600;
 const SOON_DAYS: i64 = 30;
 
 /// What of a certificate matters here.
-pub(super) struct Certificate {
+pub(in crate::cli) struct Certificate {
     /// DNS names and IP addresses, lower case.
-    pub(super) names: Vec<String>,
+    pub(in crate::cli) names: Vec<String>,
     /// Seconds since 1970.
     pub(super) from: i64,
     /// Seconds since 1970.
@@ -68,7 +66,7 @@ fn read(file: &Path, key: &Path) -> Result<Certificate, String> {
 }
 
 /// Reads DER.
-pub(super) fn parse(der: &[u8]) -> Result<Certificate, String> {
+pub(in crate::cli) fn parse(der: &[u8]) -> Result<Certificate, String> {
     let (_, parsed) = X509Certificate::from_der(der).map_err(|error| format!("no certificate: {error}"))?;
     let names = match parsed.subject_alternative_name() {
         Ok(Some(names)) => names.value.general_names.iter().filter_map(name).collect(),
@@ -128,7 +126,7 @@ fn not_named(hop: &str, tried: &str, certificate: &Certificate, wanted: &[String
 }
 
 fn bitpays_names(names: &[String]) -> Finding {
-    let missing: Vec<_> = BITPAY.iter().copied().filter(|name| !covers(names, name)).collect();
+    let missing: Vec<_> = BITPAY_NAMES.iter().copied().filter(|name| !covers(names, name)).collect();
     let tried = "BitPay's names, which a DNS swap needs";
     let trust = "shops must trust its CA: payferry ca prints where each kind of shop looks";
     if missing.is_empty() {

@@ -12,6 +12,8 @@ pub(super) enum Verdict {
     Ok,
     /// Worth knowing, nothing to mend.
     Note,
+    /// It was tried in vain: nobody knows.
+    Unknown,
     /// Will be wrong one day, or is in some cases.
     Warn,
     /// Must be mended.
@@ -45,6 +47,10 @@ impl Finding {
 
     pub(super) fn note(hop: &str, tried: impl Into<String>, came: impl Into<String>) -> Self {
         Self::new(Verdict::Note, hop, tried, came)
+    }
+
+    pub(super) fn unknown(hop: &str, tried: impl Into<String>, came: impl Into<String>) -> Self {
+        Self::new(Verdict::Unknown, hop, tried, came)
     }
 
     pub(super) fn warn(hop: &str, tried: impl Into<String>, came: impl Into<String>) -> Self {
@@ -94,6 +100,10 @@ impl Report {
             1 => "\n1 thing is wrong.".to_owned(),
             more => format!("\n{more} things are wrong."),
         });
+        let unknown = self.0.iter().filter(|finding| finding.verdict == Verdict::Unknown).count();
+        if unknown > 0 {
+            voice.say(format_args!("Not found out: {unknown} (marked with ?)."));
+        }
         voice.answer(&serde_json::json!({ "ok": wrong == 0, "findings": self.0, "cannot_see": cannot_see }));
     }
 }
@@ -103,6 +113,7 @@ fn tell(finding: &Finding, voice: Voice) {
     let mark = match verdict {
         Verdict::Ok => "ok",
         Verdict::Note => "note",
+        Verdict::Unknown => "?",
         Verdict::Warn => "warn",
         Verdict::Wrong => "WRONG",
     };

@@ -1,27 +1,18 @@
-//! This machine: configuration, secret, ledger, and who answers at payferry's own addresses.
+//! This machine: who answers at payferry's own addresses.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
 use tokio::net::TcpListener;
 
-use super::certificate::BITPAY;
 use super::finding::Finding;
 use super::trusting::trusting;
 use super::wire::{Heard, Way, WireError};
-use crate::config::{Config, ShopSection};
-use crate::walk::to_btcpay::UpstreamRequest;
-
-/// Whether the ledger's file is there; it is not made here.
-pub(super) fn ledger_file(path: &Path) -> Option<Finding> {
-    (!path.exists()).then(|| {
-        Finding::wrong("ledger", format!("find {}", path.display()), "no such file")
-            .change("payferry store add NAME makes it; or correct ledger.path")
-    })
-}
+use crate::config::{BITPAY_NAMES, Config, ShopSection};
+use crate::notify::intake;
 
 /// Who answers where payferry listens.
 pub(super) async fn listeners(config: &Config) -> Vec<Finding> {
@@ -47,27 +38,15 @@ pub(super) async fn listeners(config: &Config) -> Vec<Finding> {
 }
 
 async fn ask(address: SocketAddr, tls: bool, target: &str) -> Result<Heard, WireError> {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let name = ServerName::try_from(BITPAY[0]).ok().filter(|_| tls);
-    let tls = name.map(|name| (Arc::new(trusting()), name));
-    let way = Way { host: ip.to_string(), port: address.port(), tls };
-    let request = UpstreamRequest {
-        method: http::Method::GET,
-        target: target.to_owned(),
-        headers: Vec::new(),
-        body: String::new(),
-    };
-    way.exchange(BITPAY[0], &request).await
+    let name = ServerName::try_from(BITPAY_NAMES[0]).ok().filter(|_| tls);
+    let way = Way::here(address, name.map(|name| (Arc::new(trusting()), name)));
+    way.get(BITPAY_NAMES[0], target).await
 }
 
 fn who(key: &str, tried: &str, heard: &Heard, shop: &ShopSection) -> Finding {
     let payferry = match key {
-        "admin.listen" => heard.status == 200,
-        "notify.listen" => heard.status == 405 && heard.body.is_empty(),
+        "admin.listen" => says_payferry(&heard.body),
+        "notify.listen" => heard.header(intake::SIGN).is_some(),
         _ => heard.header("x-payferry-reason").is_some(),
     };
     if !payferry {
@@ -83,9 +62,15 @@ fn who(key: &str, tried: &str, heard: &Heard, shop: &ShopSection) -> Finding {
     }
 }
 
+/// `/live` of payferry's own listener.
+fn says_payferry(body: &[u8]) -> bool {
+    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    body.is_some_and(|body| body["program"] == "payferry")
+}
+
 /// The file whose certificate is shown to who asks for bitpay.com.
 fn for_bitpay(shop: &ShopSection) -> Option<&Path> {
-    let is_bitpays = |name: &String| name.eq_ignore_ascii_case(BITPAY[0]);
+    let is_bitpays = |name: &String| name.eq_ignore_ascii_case(BITPAY_NAMES[0]);
     let named = shop.certificate.iter().find(|one| one.names.iter().any(is_bitpays));
     named.map(|one| one.certificate_file.as_path()).or(shop.certificate_file.as_deref())
 }

@@ -1,7 +1,8 @@
 //! One store's credential at BTCPay: taken, or why not.
 
 use super::believed::{self, Believed};
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
+use super::former_keys;
 use super::server::{Btcpay, Seen};
 use super::wire::Heard;
 use crate::app::Rooms;
@@ -11,22 +12,21 @@ use crate::ledger::{Store, StoreCredentials};
 use crate::walk::to_btcpay::StoreAuth;
 use crate::walk::upstream::api_key_context;
 
-/// Former keys that are asked about.
-const FORMER: u32 = 5;
-
 /// Checks the store's key, or BTCPay's API key where it uses that.
 pub(super) async fn check(btcpay: &Btcpay, seen: &Seen, rooms: &Rooms, store: &Store) -> Vec<Finding> {
     let hop = format!("store.{}", store.name);
     if store.paired_at.is_none() {
         let pair = format!("payferry store pair {}", store.name);
-        return vec![Finding::note(&hop, "see whether it is paired", "not yet").change(pair)];
+        let came = "not yet: its shops are refused (store_not_paired)";
+        return vec![Finding::wrong(&hop, "see whether it is paired", came).change(pair)];
     }
     match &store.credentials {
         StoreCredentials::ApiKey(sealed) => vec![api_key(&hop, btcpay, rooms, store, sealed).await],
         StoreCredentials::Key => {
             let key = rooms.secrets.store_key(&store.id, store.epoch);
             let mut findings = own_key(&hop, btcpay, seen, store, &key).await;
-            findings.extend(former_keys(&hop, btcpay, rooms, store).await);
+            let is_good = findings.iter().all(|finding| finding.verdict == Verdict::Ok);
+            findings.extend(former_keys::check(&hop, btcpay, rooms, store, is_good).await);
             findings
         }
     }
@@ -64,7 +64,7 @@ async fn own_key(hop: &str, btcpay: &Btcpay, seen: &Seen, store: &Store, key: &S
     }
 }
 
-fn knows(heard: &Heard) -> bool {
+pub(super) fn knows(heard: &Heard) -> bool {
     let body = json::parse(&heard.body).ok();
     let tokens = body.as_ref().and_then(|body| body.get("data")).and_then(Value::as_array);
     tokens.is_some_and(|tokens| !tokens.is_empty())
@@ -128,19 +128,4 @@ async fn api_key(hop: &str, btcpay: &Btcpay, rooms: &Rooms, store: &Store, seale
         }
         Ok(heard) => Finding::wrong(hop, tried, heard.in_short()).change("see what answers there"),
     }
-}
-
-/// Keys of earlier rotations must be dead.
-async fn former_keys(hop: &str, btcpay: &Btcpay, rooms: &Rooms, store: &Store) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for epoch in store.epoch.saturating_sub(FORMER).max(1)..store.epoch {
-        let key = rooms.secrets.store_key(&store.id, epoch);
-        let heard = btcpay.exchange(&believed::signed_over(btcpay, &key, &btcpay.root())).await;
-        if heard.is_ok_and(|heard| heard.status == 200 && knows(&heard)) {
-            let came = format!("key {epoch} ({}) still works", key.public().sin());
-            let change = "revoke it in BTCPay: store settings, access tokens";
-            findings.push(Finding::warn(hop, "see whether its former keys are dead", came).change(change));
-        }
-    }
-    findings
 }

@@ -1,16 +1,19 @@
 //! `payferry check`: each hop from payferry's own files to a store's key at BTCPay.
 
 mod believed;
-mod certificate;
+pub(super) mod certificate;
 mod finding;
+mod former_keys;
+mod heard;
 mod here;
 mod key;
 mod names;
 mod notify;
+mod rates;
 mod server;
 mod test_invoice;
 mod trusting;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,12 +23,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use self::finding::{Finding, Report};
+use self::heard::Ear;
 use self::server::{Btcpay, Seen};
 use super::store::living;
 use super::voice::Voice;
 use crate::app::{Rooms, now_ms, same_secret};
 use crate::config::{Config, process_environment};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError, try_to_write};
 use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::forward::Servers;
@@ -34,14 +38,15 @@ use crate::walk::upstream::Upstream;
 const CANNOT_SEE: &[&str] = &[
     "whether the shops' machines find payferry (their hosts file or DNS, firewalls) and trust its CA",
     "whether buyers' browsers reach the checkout links",
-    "whether BTCPay reaches notify.public_url, and payferry the shops' notification addresses",
+    "whether payferry reaches the shops' notification addresses",
+    "whether BTCPay reaches notify.public_url; --create lets it try, while payferry serves",
     "what happens behind BTCPay (node, NBXplorer, wallet, rates); --create tries them once",
 ];
 
 /// What `check` asks.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// Make a small test invoice at BTCPay for each store; it stays there, unpaid.
+    /// Make a small test invoice at BTCPay for each store, and let BTCPay notify of it; it stays there, unpaid.
     #[arg(long)]
     create: bool,
     /// Currency of the test invoices.
@@ -77,7 +82,7 @@ async fn inspect(path: &Path, args: &CheckArgs, report: &mut Report) {
     report.add(notify::check(&config.notify).await);
     let servers = servers(&config, report).await;
     if let Some(rooms) = rooms {
-        stores(args, &rooms, &servers, report).await;
+        stores(args, &config, &rooms, &servers, report).await;
         rooms.ledger.close().await;
     }
 }
@@ -109,16 +114,17 @@ fn load_secret(file: &Path, report: &mut Report) -> Option<MasterSecret> {
 }
 
 async fn open_ledger(path: &Path, secrets: &MasterSecret, report: &mut Report) -> Option<Ledger> {
-    if let Some(missing) = here::ledger_file(path) {
-        report.add(missing);
-        return None;
-    }
-    let tried = format!("open {}", path.display());
+    let tried = format!("open {}, and write into it without leaving anything", path.display());
     let wrong = |error: String, change: &str| Finding::wrong("ledger", tried.clone(), error).change(change);
-    let ledger = match Ledger::open(path).await {
+    let room = "make room on the disk, and let payferry's user write the file and its folder";
+    let ledger = match Ledger::open_to_read(path).await {
         Ok(ledger) => ledger,
         Err(error) => {
-            let change = "make room on the disk, and let payferry's user write the file and its folder";
+            let change = match error {
+                LedgerError::Missing => "payferry store add NAME makes it; or correct ledger.path",
+                LedgerError::Older | LedgerError::Newer => "run the version of payferry that it belongs to",
+                _ => room,
+            };
             report.add(wrong(error.to_string(), change));
             return None;
         }
@@ -130,7 +136,10 @@ async fn open_ledger(path: &Path, secrets: &MasterSecret, report: &mut Report) -
         ledger.close().await;
         return None;
     }
-    report.add(Finding::ok("ledger", tried, "it opens and its tables are up to date"));
+    report.add(match try_to_write(path).await {
+        Ok(()) => Finding::ok("ledger", tried, "it opens, its tables are up to date, and it can be written"),
+        Err(error) => wrong(format!("it opens, but cannot be written: {error}"), room),
+    });
     Some(ledger)
 }
 
@@ -160,6 +169,7 @@ async fn servers(config: &Config, report: &mut Report) -> HashMap<String, (Btcpa
 
 async fn stores(
     args: &CheckArgs,
+    config: &Config,
     rooms: &Rooms,
     servers: &HashMap<String, (Btcpay, Seen)>,
     report: &mut Report,
@@ -173,6 +183,9 @@ async fn stores(
     if stores.is_empty() {
         report.add(Finding::note("stores", "list the stores", "none yet").change("payferry store add NAME"));
     }
+    report.extend(rates::check(&config.rates, &stores));
+    let ear = if args.create { Some(Ear::of(config).await) } else { None };
+    report.extend(ear.as_ref().and_then(Ear::deaf));
     for store in stores {
         let hop = format!("store.{}", store.name);
         match servers.get(&store.server) {
@@ -185,10 +198,13 @@ async fn stores(
             }
             Some((btcpay, seen)) => {
                 report.extend(key::check(btcpay, seen, rooms, &store).await);
-                if args.create && store.paired_at.is_some() {
-                    report.add(test_invoice::check(btcpay, rooms, &store, &args.currency).await);
+                if let Some(ear) = ear.as_ref().filter(|_| store.paired_at.is_some()) {
+                    report.extend(test_invoice::check(btcpay, rooms, &store, &args.currency, ear).await);
                 }
             }
         }
+    }
+    if let Some(ear) = ear {
+        ear.close().await;
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use super::certificate::BITPAY;
 use super::finding::Finding;
+use crate::config::BITPAY_NAMES;
 
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// BitPay's names and those of the certificates.
 pub(super) async fn check(of_certificates: &[String]) -> Vec<Finding> {
-    let mut names: Vec<String> = BITPAY.iter().map(|name| (*name).to_owned()).collect();
+    let mut names: Vec<String> = BITPAY_NAMES.iter().map(|name| (*name).to_owned()).collect();
     for name in of_certificates {
         let is_name = name.parse::<IpAddr>().is_err() && !name.starts_with('*');
         if is_name && !names.contains(name) {
@@ -40,7 +40,7 @@ async fn look_up(name: &str) -> Finding {
     if addresses.iter().any(|address| is_here(*address)) {
         return Finding::note("names", tried, format!("{shown}: this machine"));
     }
-    let came = if BITPAY.contains(&name) {
+    let came = if BITPAY_NAMES.contains(&name) {
         format!("{shown}: elsewhere; only the shops' machines must find payferry under it")
     } else {
         format!("{shown}: elsewhere, or an address in front of this machine")

@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::server::Btcpay;
 use super::wire::WireError;
 use crate::config::{BtcpayServer, NotifySection};
+use crate::notify::intake;
 
 const HOP: &str = "notify.public_url";
 
@@ -22,8 +23,7 @@ pub(super) async fn check(notify: &NotifySection) -> Finding {
         Err(error) => return Finding::wrong(HOP, tried, error.to_string()).change(change),
     };
     match way.exchange(&way.plain("/")).await {
-        // It takes POST and nothing else.
-        Ok(heard) if heard.status == 405 && heard.body.is_empty() => {
+        Ok(heard) if heard.header(intake::SIGN).is_some() => {
             Finding::ok(HOP, tried, "payferry's listener answers; it takes what BTCPay posts there")
         }
         Ok(heard) => Finding::wrong(HOP, tried, format!("not payferry's listener: {}", heard.in_short()))

@@ -1,6 +1,6 @@
 //! One HTTP exchange, hop by hop, so that each way to fail has its own words.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// Where an exchange ended early.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WireError {
+pub(in crate::cli) enum WireError {
     /// No address for the name.
     #[error("{host} does not resolve: {why}")]
     Resolve {
@@ -55,7 +55,7 @@ pub(super) enum WireError {
 
 /// Why a handshake failed, as far as something can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TlsTrouble {
+pub(in crate::cli) enum TlsTrouble {
     /// By a CA that is not trusted.
     UnknownIssuer,
     /// For another name.
@@ -84,32 +84,32 @@ impl TlsTrouble {
 }
 
 /// How to reach a server.
-pub(super) struct Way {
+pub(in crate::cli) struct Way {
     /// Name or address.
-    pub(super) host: String,
+    pub(in crate::cli) host: String,
     /// Port.
-    pub(super) port: u16,
+    pub(in crate::cli) port: u16,
     /// TLS, and the name to ask for.
-    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub(in crate::cli) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// An answer, and the certificate that came with it.
-pub(super) struct Heard {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::cli) struct Heard {
+    pub(in crate::cli) status: u16,
+    pub(in crate::cli) headers: HeaderMap,
+    pub(in crate::cli) body: Bytes,
     /// The server's own certificate, DER.
-    pub(super) certificate: Option<Vec<u8>>,
+    pub(in crate::cli) certificate: Option<Vec<u8>>,
 }
 
 impl Heard {
     /// A header as text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::cli) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Status and, where it is short text, the body.
-    pub(super) fn in_short(&self) -> String {
+    pub(in crate::cli) fn in_short(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let text: String = text.trim().chars().take(120).collect();
         match text.as_str() {
@@ -121,8 +121,32 @@ impl Heard {
 }
 
 impl Way {
+    /// To a listener of payferry itself, on this machine.
+    pub(in crate::cli) fn here(
+        address: SocketAddr,
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        Self { host: ip.to_string(), port: address.port(), tls }
+    }
+
+    /// `GET` without headers of its own.
+    pub(in crate::cli) async fn get(&self, authority: &str, target: &str) -> Result<Heard, WireError> {
+        let request = UpstreamRequest {
+            method: http::Method::GET,
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        self.exchange(authority, &request).await
+    }
+
     /// The addresses of the host.
-    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, WireError> {
+    pub(in crate::cli) async fn resolve(&self) -> Result<Vec<SocketAddr>, WireError> {
         let host = self.host.trim_matches(['[', ']']);
         let refuse = |why: String| WireError::Resolve { host: host.to_owned(), why };
         let found =
@@ -132,7 +156,7 @@ impl Way {
     }
 
     /// Connects anew, sends, and reads the answer to its end.
-    pub(super) async fn exchange(
+    pub(in crate::cli) async fn exchange(
         &self,
         authority: &str,
         request: &UpstreamRequest,

@@ -24,6 +24,7 @@ use self::rehearsal::{Rehearsal, rehearse};
 use super::voice::Voice;
 use crate::config::Config;
 use crate::json::{Object, Value};
+use crate::walk::authenticate::signed_url;
 use crate::walk::{Arrival, collected, route};
 
 /// Longest input; a request that payferry takes is shorter.
@@ -38,7 +39,7 @@ pub(super) struct ExplainArgs {
     /// The host that the shop was given, instead of the request's Host header.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
-    /// It came over TLS; so where payferry listens with TLS.
+    /// It came over TLS. Without this and --plain: as its signature fits, else as payferry listens.
     #[arg(long, conflicts_with = "plain")]
     tls: bool,
     /// It came over plain HTTP.
@@ -56,25 +57,58 @@ pub(super) struct ExplainArgs {
 struct Trial<'a> {
     config: &'a Config,
     arrival: Arrival,
+    /// Why it is taken for that, where nobody said how it came.
+    guessed: Option<&'static str>,
     request: Request<Bytes>,
     /// Texts of shop and buyer are shown.
     words: bool,
 }
 
 pub(super) async fn run(config: &Config, args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let request = request::read(&input(args)?, args.host.as_deref(), config.limits.headers)?;
-    let tls = args.tls || (!args.plain && config.shop.https.is_some());
-    let arrival = Arrival { tls, peer: ([127, 0, 0, 1], 0).into() };
-    let trial = Trial { config, arrival, request, words: args.words };
+    let voice = Voice::new(args.json);
+    let request = match request::read(&input(args)?, args.host.as_deref(), &config.limits)? {
+        Ok(request) => request,
+        Err(code) => {
+            tell(voice, args, Object::new().with("answer", request::refused(code)));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let (arrival, guessed) = arrival(config, args, &request);
+    let trial = Trial { config, arrival, guessed, request, words: args.words };
     let rehearsal = rehearse(&trial).await?;
     let told = explain(&trial, &rehearsal).await;
     rehearsal.end().await;
-    let voice = Voice::new(args.json);
+    tell(voice, args, told);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(voice: Voice, args: &ExplainArgs, told: Object) {
     if !args.json {
         told.iter().for_each(|(name, value)| section(voice, name, value));
     }
     voice.answer(&Value::Object(told));
-    Ok(ExitCode::SUCCESS)
+}
+
+/// How it came, and why that is taken for so where nobody said it: a signature fits one way only.
+fn arrival(config: &Config, args: &ExplainArgs, request: &Request<Bytes>) -> (Arrival, Option<&'static str>) {
+    let over = |tls| Arrival { tls, peer: ([127, 0, 0, 1], 0).into() };
+    if args.tls || args.plain {
+        return (over(args.tls), None);
+    }
+    let likely = config.shop.https.is_some();
+    let refuted = |tls| signature(config, over(tls), request) == Some(false);
+    match (refuted(likely), signature(config, over(!likely), request)) {
+        (true, Some(true)) => (over(!likely), Some("taken for it because its signature fits no other way")),
+        _ => (over(likely), Some("taken for it: --tls or --plain says which")),
+    }
+}
+
+/// Whether the signature fits a request that came so; None where there is none.
+fn signature(config: &Config, arrival: Arrival, request: &Request<Bytes>) -> Option<bool> {
+    let whole = collected(arrival, request.clone());
+    let called = route::route(request.method(), request.uri().path()).route.ok()?;
+    let presented = whole.presented(called.endpoint, called.id(), &config.shop.url_ports);
+    Some(signed_url(&presented)?.is_ok())
 }
 
 fn input(args: &ExplainArgs) -> anyhow::Result<Vec<u8>> {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Trial;
 use crate::adoption::Strangers;
-use crate::app::{self, Ends, Rooms, now_ms, random};
+use crate::app::{self, Ends, Opening, Rooms, now_ms, random};
 use crate::config::Config;
 use crate::contract::Side;
 use crate::directory::Directory;
@@ -77,9 +77,7 @@ async fn rooms(config: &Config, trap: SocketAddr) -> anyhow::Result<Rooms> {
     for server in config.btcpay.values_mut() {
         (server.connect, server.ca_file) = (Some(Clone::clone(&trap)), None);
     }
-    let rooms = Rooms::open(&config).await?;
-    rooms.ledger.close().await;
-    Ok(Rooms { ledger: Ledger::open_for_rehearsal(&config.ledger.path).await?, ..rooms })
+    Rooms::open_as(&config, Opening::ToRehearse).await
 }
 
 type Seen = Arc<Mutex<Vec<Sent>>>;

@@ -7,21 +7,34 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use super::Trial;
 use super::rehearsal::Rehearsal;
+use crate::config::LimitsSection;
+use crate::contract::{ErrorCode, Generation};
+use crate::edge::judge_head;
 use crate::json::Object;
 use crate::walk::Collected;
 
+/// More than any capture has; which head is too long is for the edge to say.
+const MOST_HEADERS: usize = 10_000;
+
+/// A request, or what the edge refuses its head with.
+pub(super) type Read = Result<Request<Bytes>, ErrorCode>;
+
 /// The request; `host` stands instead of its Host header.
-pub(super) fn read(bytes: &[u8], host: Option<&str>, most_headers: usize) -> anyhow::Result<Request<Bytes>> {
-    let (mut request, at) = match head(bytes, most_headers)? {
+pub(super) fn read(bytes: &[u8], host: Option<&str>, limits: &LimitsSection) -> anyhow::Result<Read> {
+    let (mut request, at) = match head(bytes)? {
         Some(read) => read,
         // An editor took the empty line at the end away.
         None => {
-            let (request, _) = head(&[bytes, b"\r\n\r\n"].concat(), most_headers)?.context(
+            let (request, _) = head(&[bytes, b"\r\n\r\n"].concat())?.context(
                 "this is no whole request: begin with its request line, \"POST /invoices HTTP/1.1\"",
             )?;
             (request, bytes.len())
         }
     };
+    let sent = with_crlf(&bytes[..at]);
+    if let Err(code) = judge_head(&sent, limits.head_bytes, limits.headers) {
+        return Ok(Err(code));
+    }
     if let Some(host) = host {
         request.headers_mut().insert(HOST, HeaderValue::from_str(host).context("--host")?);
     }
@@ -29,12 +42,37 @@ pub(super) fn read(bytes: &[u8], host: Option<&str>, most_headers: usize) -> any
         bail!("the request names no Host; say which with --host, for example --host bitpay.com");
     }
     let body = body(&request, &bytes[at..])?;
-    Ok(request.map(|()| body))
+    Ok(Ok(request.map(|()| body)))
+}
+
+/// The head as it was on the wire, before an editor changed its line ends.
+fn with_crlf(head: &[u8]) -> Vec<u8> {
+    let mut sent = Vec::with_capacity(head.len() + 64);
+    for (at, byte) in head.iter().enumerate() {
+        if *byte == b'\n' && (at == 0 || head[at - 1] != b'\r') {
+            sent.push(b'\r');
+        }
+        sent.push(*byte);
+    }
+    while !sent.ends_with(b"\r\n\r\n") {
+        sent.extend_from_slice(b"\r\n");
+    }
+    sent
+}
+
+/// What is told of a head that the edge refuses.
+pub(super) fn refused(code: ErrorCode) -> Object {
+    Object::new()
+        .with("status", i64::from(code.status(Generation::V2)))
+        .with("refused", code.name())
+        .with("side", code.row().side.name())
+        .with("why", "the edge refuses this head before anybody reads it as a request")
+        .with("what_to_do", format!("docs/runbook.md, \"{}\"", code.name()))
 }
 
 /// The head and where it ends; None where it does not.
-fn head(bytes: &[u8], most_headers: usize) -> anyhow::Result<Option<(Request<()>, usize)>> {
-    let mut headers = vec![httparse::EMPTY_HEADER; most_headers];
+fn head(bytes: &[u8]) -> anyhow::Result<Option<(Request<()>, usize)>> {
+    let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(end) = head.parse(bytes).context("this is no HTTP request")? else {
         return Ok(None);
@@ -57,6 +95,10 @@ fn body(request: &Request<()>, rest: &[u8]) -> anyhow::Result<Bytes> {
             "the body is chunked: put it together, and write a Content-Length instead of Transfer-Encoding"
         );
     }
+    // Swallowed by the edge: Bitpay\ 2.0.0 sends a length with its reads.
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(Bytes::new());
+    }
     let said = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let Some(said) = said else {
         let text = rest.strip_suffix(b"\n").unwrap_or(rest);
@@ -75,6 +117,14 @@ fn body(request: &Request<()>, rest: &[u8]) -> anyhow::Result<Bytes> {
     }
 }
 
+fn over(trial: &Trial<'_>) -> String {
+    let over = if trial.arrival.tls { "TLS" } else { "plain HTTP" };
+    match trial.guessed {
+        Some(why) => format!("{over} ({why})"),
+        None => over.to_owned(),
+    }
+}
+
 /// What came, without what is secret in it.
 pub(super) fn described(trial: &Trial<'_>, whole: &Collected, rehearsal: &Rehearsal) -> Object {
     let path = trial.request.uri().path();
@@ -82,7 +132,7 @@ pub(super) fn described(trial: &Trial<'_>, whole: &Collected, rehearsal: &Rehear
         .with("method", trial.request.method().as_str())
         .with("path", path)
         .with("host", whole.host.as_str())
-        .with("over", if trial.arrival.tls { "TLS" } else { "plain HTTP" })
+        .with("over", over(trial))
         .with("agent", whole.agent.as_str())
         .with("body_bytes", i64::try_from(trial.request.body().len()).unwrap_or(i64::MAX))
         .with("call", rehearsal.record.endpoint)

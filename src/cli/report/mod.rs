@@ -6,11 +6,13 @@ mod table;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use self::group::groups;
 use self::since::Since;
 use super::store::find;
+use super::voice::out;
 use crate::app::now_ms;
 use crate::config::Config;
 use crate::ledger::Ledger;
@@ -23,13 +25,14 @@ const NEWS: u8 = 3;
 /// For each difference: how often and by which shop it was seen, what it would have broken, whether
 /// payferry repairs it, and what is left for you.
 ///
-/// New is what no report with --ack has shown yet. Counts are those since the journal began; --since
-/// leaves out what was last seen before.
+/// New is what no report with --ack has shown yet. Counts are those since the journal began. --since
+/// leaves out what was last seen before, but never what is new: however seldom somebody looks, news
+/// are shown once and end with 3.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing new, 1 failed, 2 wrong usage, 3 something new is shown.\n\
     For a daily mail: payferry report --since 24h --ack")]
 pub(super) struct ReportArgs {
-    /// Only what was seen since then: 30m, 24h, 7d, or a day in UTC like 2026-11-27.
+    /// Only what was seen since then, or is new: 30m, 24h, 7d, or a day in UTC like 2026-11-27.
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
     /// Only what was seen with this store.
@@ -44,7 +47,9 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) async fn run(config: &Config, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let ledger = Ledger::open(&config.ledger.path).await?;
+    let path = &config.ledger.path;
+    let ledger = if args.ack { Ledger::open_existing(path).await } else { Ledger::open_to_read(path).await };
+    let ledger = ledger.with_context(|| format!("ledger {}", path.display()))?;
     let done = report(&ledger, args).await;
     ledger.close().await;
     done
@@ -58,16 +63,15 @@ async fn report(ledger: &Ledger, args: &ReportArgs) -> anyhow::Result<ExitCode> 
     let since = args.since.map_or(0, |since| since.at(now));
     let rows = ledger.divergences(since, args.store.as_deref()).await?;
     let groups = groups(&rows);
-    if args.json {
-        println!(
-            "{}",
-            serde_json::json!({ "divergences": groups.iter().map(group::Group::json).collect::<Vec<_>>() })
-        );
+    let read = if args.json {
+        let divergences: Vec<_> = groups.iter().map(group::Group::json).collect();
+        out(format_args!("{}\n", serde_json::json!({ "divergences": divergences })))
     } else {
-        print!("{}", table::table(&groups));
-    }
+        out(format_args!("{}", table::table(&groups)))
+    };
     let news = groups.iter().any(|group| group.is_new());
-    if args.ack {
+    // What nobody could read stays new.
+    if args.ack && read {
         ledger.acknowledge_divergences(&rows, now).await?;
     }
     Ok(if news { NEWS.into() } else { ExitCode::SUCCESS })

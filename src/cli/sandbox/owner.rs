@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
+use crate::cli::voice::outln;
 use crate::json::{self, Object, Value};
 
 const WITHIN: Duration = Duration::from_secs(10);
@@ -59,9 +60,9 @@ pub(super) async fn run(command: OwnerCommand) -> anyhow::Result<ExitCode> {
     };
     let invoice = post(&which, act, fields).await?;
     if which.json {
-        println!("{invoice}");
+        outln!("{invoice}");
     } else {
-        println!("{}", told(&invoice));
+        outln!("{}", told(&invoice));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! `payferry store add|list|pair|set|rotate|remove|test`
 
 mod approval;
+mod noticed;
 pub(super) mod pair;
 pub(super) mod proof;
 pub(super) mod remove;
@@ -14,8 +15,8 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::voice::Voice;
-use crate::app::{Rooms, now_ms, random};
+use super::voice::{Voice, outln};
+use crate::app::{Opening, Rooms, now_ms, random};
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError, Store};
 use crate::walk::understand::Misunderstood;
@@ -67,7 +68,12 @@ pub(super) enum StoreCommand {
 }
 
 pub(super) async fn run(config: &Config, command: StoreCommand) -> anyhow::Result<ExitCode> {
-    let rooms = Rooms::open(config).await?;
+    let opening = match command {
+        StoreCommand::Add { .. } => Opening::Made,
+        StoreCommand::List { .. } | StoreCommand::Test { .. } => Opening::ToRead,
+        _ => Opening::Existing,
+    };
+    let rooms = Rooms::open_as(config, opening).await?;
     let done = match command {
         StoreCommand::Add { name, server, json } => {
             add(config, &rooms, &name, server, Voice::new(json)).await.map(fine)
@@ -135,13 +141,13 @@ async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
     let stores = living(ledger).await?;
     if json {
         let row = |store: &Store| json!({ "name": store.name, "server": store.server, "paired": store.paired_at.is_some() });
-        println!("{}", serde_json::Value::Array(stores.iter().map(row).collect()));
+        outln!("{}", serde_json::Value::Array(stores.iter().map(row).collect()));
         return Ok(());
     }
-    println!("{:<24} {:<16} PAIRED", "STORE", "SERVER");
+    outln!("{:<24} {:<16} PAIRED", "STORE", "SERVER");
     for store in stores {
         let paired = if store.paired_at.is_some() { "yes" } else { "no" };
-        println!("{:<24} {:<16} {paired}", store.name, store.server);
+        outln!("{:<24} {:<16} {paired}", store.name, store.server);
     }
     Ok(())
 }

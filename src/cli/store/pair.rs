@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::super::voice::Voice;
+use super::super::voice::{Voice, errln};
 use super::approval::{self, Asked};
 use super::{find, works};
 use crate::app::{Rooms, now_ms, random};
@@ -59,7 +59,7 @@ pub(super) async fn run(rooms: &Rooms, args: &PairArgs) -> anyhow::Result<()> {
                 voice.answer(&json!({ "name": store.name, "paired": false, "approval_link": asked.link }));
                 return Ok(());
             }
-            eprintln!("Waiting for the approval (at most {} s) ...", args.wait);
+            errln!("Waiting for the approval (at most {} s) ...", args.wait);
             approval::wait(rooms, &store, &asked, Duration::from_secs(args.wait)).await?;
             "link"
         }

@@ -8,17 +8,17 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::super::voice::Voice;
+use super::super::voice::{Voice, errln};
+use super::noticed::{self, Noticed};
 use super::proof::{self, Unproved};
 use super::{approval, find, pair, works};
 use crate::app::{Rooms, now_ms};
+use crate::bitid::Sin;
 use crate::config::Config;
 use crate::ledger::{Store, StoreCredentials};
 use crate::walk::understand::Misunderstood;
 use crate::walk::upstream::UpstreamError;
 
-/// Within this a running payferry has noticed the switch: it asks the ledger every second.
-const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// What `store rotate` asks.
@@ -53,18 +53,18 @@ pub(super) async fn run(config: &Config, rooms: &Rooms, args: &RotateArgs) -> an
     refuse_unfit(&old)?;
     let new = Store { epoch: rooms.ledger.reserve_epoch(&old.id).await?, ..old.clone() };
     pair_key(rooms, &new, args, voice).await?;
-    prove(rooms, &old, &new).await?;
-    if !rooms.ledger.switch_epoch(&old.id, old.epoch, new.epoch, now_ms()).await? {
-        bail!("{} was changed meanwhile, and the key was not switched; run it again", old.name);
-    }
-    eprintln!("Switched. Requests that began with the old key end now ...");
-    let deadline = Duration::from_millis(config.limits.answer_deadline_ms);
-    tokio::time::sleep(NOTICED_WITHIN + deadline).await;
-    let sin = rooms.secrets.store_key(&old.id, old.epoch).public().sin();
-    let server = config.btcpay.get(&old.server).context("the store's BTCPay server is not configured")?;
-    let page = format!("{}/stores/STORE-ID/tokens", server.public_url);
+    switch(rooms, &old, &new).await.with_context(|| {
+        let sin = sin(rooms, &new);
+        format!(
+            "BTCPay now knows a key that nobody uses: revoke it there (access tokens: the token of {sin})"
+        )
+    })?;
+    let page = format!("{}/stores/STORE-ID/tokens", rooms.upstream.public_url(&old));
+    let sin = sin(rooms, &old);
+    end_old_requests(config, &new, &format!("{page}, the token of {sin}")).await?;
     voice.say("Now revoke the old key as the store's owner (store settings, access tokens):");
     voice.say(format_args!("  {page}   the token of {sin}"));
+    voice.say("  (STORE-ID stands for BTCPay's own id of the store, which is in the address of its pages)");
     let old_key = if args.no_wait { look(rooms, &old).await } else { wait(rooms, &old, args.wait).await };
     let (code, works) = tell(&old_key, &old, args, voice);
     voice.answer(&json!({
@@ -73,6 +73,44 @@ pub(super) async fn run(config: &Config, rooms: &Rooms, args: &RotateArgs) -> an
         "old_key": { "key": old.epoch, "sin": sin.as_str(), "works": works, "revoke_at": page },
     }));
     Ok(code)
+}
+
+fn sin(rooms: &Rooms, store: &Store) -> Sin {
+    rooms.secrets.store_key(&store.id, store.epoch).public().sin()
+}
+
+/// To the new key, once it is proved.
+async fn switch(rooms: &Rooms, old: &Store, new: &Store) -> anyhow::Result<()> {
+    prove(rooms, old, new).await?;
+    if !rooms.ledger.switch_epoch(&old.id, old.epoch, new.epoch, now_ms()).await? {
+        bail!("{} was changed meanwhile, and the key was not switched; run it again", old.name);
+    }
+    Ok(())
+}
+
+/// Until no request is under way any more that began with the old key, as far as can be known.
+async fn end_old_requests(config: &Config, new: &Store, old_key: &str) -> anyhow::Result<()> {
+    errln!("Switched. Asking the payferry that serves whether it signs with the new key ...");
+    match noticed::wait(config, &new.name, new.epoch).await {
+        Noticed::NobodyServes => {
+            errln!("No payferry serves on this ledger; the next one starts with the new key.");
+            return Ok(());
+        }
+        Noticed::Yes => errln!("It does. Requests that began with the old key end now ..."),
+        Noticed::No(seen) => bail!(
+            "the ledger has key {}, but the payferry that serves still signs with key {seen}. DO NOT REVOKE the old \
+             key before payferry_store_key shows {} at /metrics: look for directory_not_refreshed in its log \
+             (docs/runbook.md), or restart it. Then revoke it: {old_key}",
+            new.epoch,
+            new.epoch
+        ),
+        Noticed::Unknown(why) => errln!(
+            "It is not known whether it does ({why}). Before you revoke the old key look for \
+             directory_not_refreshed in its log (docs/runbook.md): none means that it does."
+        ),
+    }
+    tokio::time::sleep(Duration::from_millis(config.limits.answer_deadline_ms)).await;
+    Ok(())
 }
 
 fn refuse_unfit(store: &Store) -> anyhow::Result<()> {
@@ -95,7 +133,7 @@ async fn pair_key(rooms: &Rooms, new: &Store, args: &RotateArgs, voice: Voice) -
     }
     let asked = approval::ask(rooms, new).await?;
     pair::show(&asked, voice);
-    eprintln!("Waiting for the approval (at most {} s) ...", args.wait);
+    errln!("Waiting for the approval (at most {} s) ...", args.wait);
     approval::wait(rooms, new, &asked, Duration::from_secs(args.wait)).await
 }
 
@@ -105,7 +143,7 @@ async fn prove(rooms: &Rooms, old: &Store, new: &Store) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
         Err(Unproved::OtherStore(_)) => bail!(
             "the new key was approved for another BTCPay store: it does not see {}'s invoices. Nothing was \
-             switched; revoke the new key there and run it again",
+             switched; run it again",
             old.name
         ),
         Err(error) => Err(error).context("the new key was not proved, and nothing was switched"),
@@ -121,7 +159,7 @@ async fn look(rooms: &Rooms, old: &Store) -> OldKey {
 }
 
 async fn wait(rooms: &Rooms, old: &Store, seconds: u64) -> OldKey {
-    eprintln!("Waiting until BTCPay refuses it (at most {seconds} s) ...");
+    errln!("Waiting until BTCPay refuses it (at most {seconds} s) ...");
     let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
     loop {
         match look(rooms, old).await {
@@ -141,7 +179,7 @@ fn tell(old_key: &OldKey, old: &Store, args: &RotateArgs, voice: Voice) -> (Exit
             (ExitCode::SUCCESS, Some(false))
         }
         OldKey::Works => {
-            eprintln!(
+            errln!(
                 "{} has a new key, but THE OLD KEY STILL WORKS until it is revoked on that page; \
                  do not rotate again for that, `payferry check` tells when it is dead.",
                 old.name
@@ -149,7 +187,7 @@ fn tell(old_key: &OldKey, old: &Store, args: &RotateArgs, voice: Voice) -> (Exit
             (missed, Some(true))
         }
         OldKey::Unknown(error) => {
-            eprintln!("{} has a new key; whether the old one still works is not known: {error}.", old.name);
+            errln!("{} has a new key; whether the old one still works is not known: {error}.", old.name);
             (missed, None)
         }
     }
