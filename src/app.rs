@@ -277,6 +277,7 @@ pub(crate) fn walk(
         reads_on: Duration::from_millis(config.limits.create_reads_on_ms),
         quiet_ms: i64::try_from(config.limits.create_quiet_ms).unwrap_or(i64::MAX),
         most: config.limits.creates_under_way,
+        pos_per_minute: config.limits.pos_creates_per_minute,
         notify_base: config.notify.public_url.as_ref().map(ToString::to_string),
         first_look_ms: i64::try_from(config.notify.poll_every_seconds * 1000).unwrap_or(i64::MAX),
     });

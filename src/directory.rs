@@ -80,8 +80,7 @@ impl Directory {
     pub async fn sins(&self, sins: &[Sin]) -> Vec<Entry> {
         let known = self.ledger.knows_credential(CredentialName::Sins(sins));
         let look = |snapshot: &Snapshot| {
-            let entries = sins.iter().filter_map(|sin| snapshot.by_sin.get(sin)).flatten();
-            let mut entries: Vec<Entry> = entries.cloned().collect();
+            let mut entries = of_one_owner(sins.iter().filter_map(|sin| snapshot.by_sin.get(sin)));
             entries.sort_by_key(|entry| entry.credential.facade);
             Some(entries).filter(|entries| !entries.is_empty())
         };
@@ -160,6 +159,17 @@ impl Directory {
             _ => None,
         }
     }
+}
+
+/// One key has two SINs, and the second is paired by whoever names it: it counts only for stores that the SIN
+/// which was known first opens, too.
+fn of_one_owner<'a>(groups: impl Iterator<Item = &'a Vec<Entry>>) -> Vec<Entry> {
+    let mut groups: Vec<&Vec<Entry>> = groups.collect();
+    let since = |group: &&Vec<Entry>| group.iter().map(|entry| entry.credential.created_at).min();
+    groups.sort_by_key(since);
+    let Some((first, others)) = groups.split_first() else { return Vec::new() };
+    let own = |entry: &&Entry| first.iter().any(|known| known.store.id == entry.store.id);
+    first.iter().chain(others.iter().copied().flatten().filter(own)).cloned().collect()
 }
 
 async fn read(ledger: &Ledger) -> Result<Snapshot, LedgerError> {

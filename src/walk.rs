@@ -125,8 +125,9 @@ impl Walk {
         let mut sharing = Sharing::of(request.headers());
         let outcome = self.cross(arrival, request, &mut record, &mut sharing).await;
         let outcome = outcome.map_err(|refusal| refusal.for_generation(generation));
+        let refused = outcome.is_err();
         let mut response = answer::answer(outcome, &mut record);
-        sharing.mark(response.headers_mut());
+        sharing.mark(refused, response.headers_mut());
         response.map(|body| LoggedBody::new(body, record, self.clock, Some(self.metrics.clone())))
     }
 
@@ -165,6 +166,7 @@ impl Walk {
                 return Err(error.into());
             }
         };
+        sharing.expect(route.endpoint, request.headers());
         let request = self.collect(arrival, request, deadline).await?;
         record.bytes_in = request.body.len() as u64;
         let outcome = self.carry_out(&route, &request, deadline, record, sharing).await;
@@ -190,7 +192,7 @@ impl Walk {
         let caller = deadline.bound(authenticate::authenticate(&presented, self.register())).await??;
         record.dialect = caller.dialect().as_str();
         record.era = request.era(caller.fixed_era()).as_str();
-        sharing.allow(&caller);
+        sharing.allow(route.endpoint, &caller);
         let call = Call { walk: self, route, request, deadline, record };
         call.carry_out(caller).await
     }

@@ -310,3 +310,39 @@ async fn a_signing_shop_takes_over_the_pos_token_that_was_bound_without_its_key(
     let listed = stage.ledger().await.credentials().await.unwrap();
     assert_eq!((listed.len(), listed[0].facade), (1, Facade::Pos), "still no more than a POS token");
 }
+
+/// What the operator says at the second adoption counts, and he is shown what the ledger has.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_of_a_pos_tokens_key_says_what_it_did() {
+    let stage = Stage::set().await;
+    let mut shop = stage.shop();
+    shop.token = FOREIGN.to_owned();
+    shop.send(Method::POST, "/invoices", &shop.order(PLAIN), false).await.assert_bitpays_error();
+    adopt(&stage, &waiting(&stage, 1).await[0], "main", &[]);
+    shop.create(PLAIN).await.assert_refused("identity_unknown");
+    let waits = waiting(&stage, 1).await.remove(0);
+    let words = ["credential", "adopt", waits["id"].as_str().unwrap(), "--store", "main", "--json"];
+    let more = ["--facade", "merchant", "--era", "2014"];
+    let said = payferry(stage.folder(), &[&words[..], &more].concat()).ended_with(0).json();
+    let listed = payferry(stage.folder(), &["credential", "list", "--json"]).ended_with(0).json();
+    let (said, kept) = (&said["credentials"][0], &listed[0]);
+    assert_eq!((&said["id"], &said["facade"], &said["era"]), (&kept["id"], &kept["facade"], &kept["era"]));
+    assert_eq!((&kept["facade"], &kept["era"]), (&"merchant".into(), &"2014".into()));
+    let list = format!("/invoices?token={FOREIGN}");
+    assert_eq!(shop.send(Method::GET, &list, "", true).await.status, 200);
+}
+
+/// offsite_payments sends its API key as Basic and as token: only the hash of a key may be kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_that_comes_as_token_too_is_kept_as_a_key_alone() {
+    let stage = Stage::set().await;
+    let shop = stage.shop();
+    let order = format!(r#"{{{PLAIN},"token":"{V1_KEY}"}}"#);
+    let authorization = basic(V1_KEY);
+    let headers = [("content-type", "application/json"), ("authorization", authorization.as_str())];
+    shop.send_headers(Method::POST, "/invoices", &order, &headers).await.assert_bitpays_error();
+    let seen = waiting(&stage, 1).await;
+    assert_eq!(seen[0]["kind"], "v1_key");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    waiting(&stage, 1).await;
+}

@@ -302,10 +302,18 @@ fn the_era_of_a_shop_is_told_by_what_it_says_of_itself() {
         let header = |name: &str| {
             headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
         };
-        assert_eq!(Era::choose(Generation::V2, None, header), era, "{headers:?}");
-        assert_eq!(Era::choose(Generation::V1, Some(Era::Y2021), header), Era::V1, "/api is always flat");
-        assert_eq!(Era::choose(Generation::V2, Some(Era::V1), header), Era::V1, "the operator's word counts");
+        assert_eq!(Era::choose(Generation::V2, None, None, header), era, "{headers:?}");
+        assert_eq!(
+            Era::choose(Generation::V1, Some(Era::Y2021), None, header),
+            Era::V1,
+            "/api is always flat"
+        );
+        let fixed = Era::choose(Generation::V2, Some(Era::Y2014), Some(Era::Y2019), header);
+        assert_eq!(fixed, Era::Y2014, "the operator's word counts");
+        assert_ne!(Era::choose(Generation::V2, None, Some(Era::V1), header), Era::V1, "only /api is flat");
     }
+    let bare = Era::choose(Generation::V2, None, Some(Era::Y2014), |_| None);
+    assert_eq!(bare, Era::Y2014, "a bare read says what the notification said that it confirms");
     for era in Era::ALL {
         assert_eq!(era.as_str().parse(), Ok(era));
         assert_eq!(serde_json::to_value(era).expect("a text"), era.as_str());

@@ -37,6 +37,7 @@ async fn a_create_that_panicked_does_not_stand_in_the_way_of_its_repeat() {
         reads_on: Duration::from_secs(5),
         quiet_ms: 0,
         most: 1,
+        pos_per_minute: std::num::NonZeroU32::MIN,
         notify_base: None,
         first_look_ms: 60_000,
     });

@@ -232,6 +232,7 @@ async fn a_store_that_is_not_paired_yet_says_so_in_bitpays_words() {
             shop.create(PLAIN).await,
             shop.read("AAAAAAAAAAAAAAAAAAAAAA").await,
             shop.send(Method::GET, &list, "", true).await,
+            shop.send(Method::GET, "/rates/EUR", "", true).await,
         ];
         for answer in answers {
             answer.assert_refused(reason);
@@ -239,6 +240,19 @@ async fn a_store_that_is_not_paired_yet_says_so_in_bitpays_words() {
         }
         assert!(stage.creates_upstream().is_empty());
     }
+}
+
+/// A tree of JSON takes up to 70 times the room of its text: a megabyte from anybody must not become 35.
+#[tokio::test]
+async fn a_body_of_too_many_values_is_refused_before_anybody_is_asked_who_he_is() {
+    let stage = Stage::set().await;
+    let shop = stage.shop();
+    let zeros = vec!["0"; 300_000].join(",");
+    let body = format!(r#"{{{PLAIN},"x":[{zeros}]}}"#);
+    shop.send(Method::POST, "/invoices", &body, false).await.assert_refused("json_invalid");
+    let json = ("content-type", "application/x-www-form-urlencoded");
+    let form = shop.send_headers(Method::POST, "/api/invoice", &"a&".repeat(300_000), &[json]).await;
+    form.assert_refused("credential_missing");
 }
 
 #[tokio::test]

@@ -16,7 +16,10 @@ const HEAD: &str = "\
 Made from `contract/endpoints.toml` by `tests/limits.rs`; do not edit.
 
 What is refused gets BitPay's error body (404, \"This endpoint is not available\"), so that no SDK takes it for a
-success; the log names it with `reason` = `endpoint_not_offered` and the sentence below. Everything else: 404, \"Endpoint not found\".
+success; the log names it with `reason` = `endpoint_not_offered` and the sentence below. A path that is none of
+BitPay's: 404, \"Endpoint not found\". One of BitPay's with a method that it never had: 405. Under `/api/` the first
+API's shape of errors is used, and its status 200 where its shops need that. `/invoice` with `view=modal` is 501: the
+frame of BitPay's script cannot hold BTCPay's page.
 
 ";
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use payferry::bitid::{PublicKey, SecretKey, Sin};
 use payferry::directory::Directory;
 use payferry::json::{Object, Value};
-use payferry::ledger::{Facade, Ledger, Store};
+use payferry::ledger::{Credential, CredentialKind, Facade, Ledger, Overrides, Store, TokenSource};
 use payferry::pairing::{
     CODE_LIVES_MS, OperatorError, PairingDesk, PairingError, TokenAnswer, TokenRequest, approve, list_tokens,
     new_code,
@@ -93,6 +93,59 @@ fn sin(shop: u8) -> Sin {
 
 fn names(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().iter().map(|(name, _)| name).collect()
+}
+
+/// A SIN is no secret. Were a code enough to bring it under one's own store, the shop's next orders would be
+/// paid to a stranger: BitPay's Ruby and Node clients take the last token that `GET /tokens` lists.
+#[tokio::test]
+async fn a_code_does_not_bring_a_key_that_another_store_was_given() {
+    let town = Town::new().await;
+    let (file, store) = (b"sealed".to_vec(), town.store("two").await.id.clone());
+    let adopted = Credential {
+        id: "adopted".to_owned(),
+        store_id: store,
+        kind: CredentialKind::Token,
+        facade: Facade::Merchant,
+        sin: Some(sin(1)),
+        source: TokenSource::Sealed(file),
+        token_hash: token_hash("a-token-of-bitpay"),
+        overrides: Overrides::default(),
+        created_at: NOW,
+    };
+    town.ledger.add_credential(adopted).await.unwrap();
+    town.directory.refresh().await.unwrap();
+    let code = town.code("one", Facade::Merchant).await;
+    let refused = town.post(1, &[("pairingCode", &code)]).await;
+    assert_eq!(refused.unwrap_err(), PairingError::IdentityTaken);
+    assert_eq!(town.directory.sins(&[sin(1)]).await.len(), 1);
+    let code = town.code("two", Facade::Merchant).await;
+    town.post(1, &[("pairingCode", &code)]).await.unwrap();
+    assert_eq!(town.directory.sins(&[sin(1)]).await.len(), 3, "its own store it may");
+}
+
+/// The second SIN of a key, over its 65 bytes, can be paired by whoever knows the key.
+#[tokio::test]
+async fn a_keys_second_sin_opens_no_store_that_its_first_does_not() {
+    let town = Town::new().await;
+    let code = town.code("two", Facade::Merchant).await;
+    town.post(1, &[("pairingCode", &code)]).await.unwrap();
+    let code = town.code("one", Facade::Merchant).await;
+    let second = key(1).uncompressed_sin();
+    let body = Object::new().with("id", second.as_str()).with("pairingCode", code.as_str());
+    let request = TokenRequest::read(&body, None, "192.0.2.9".parse::<IpAddr>().unwrap()).unwrap();
+    town.desk.token(request, NOW + 1).await.unwrap();
+    let opens = town.directory.sins(&[sin(1), second]).await;
+    assert!(opens.iter().all(|entry| entry.store.name == "two"), "{opens:?}");
+}
+
+/// A client that asks twice at once is one shop; both hear of its token.
+#[tokio::test]
+async fn two_requests_at_once_with_one_code_get_one_token() {
+    let town = Town::new().await;
+    let code = town.code("one", Facade::Merchant).await;
+    let members = [("pairingCode", code.as_str())];
+    let both = tokio::join!(town.post(1, &members), town.post(1, &members));
+    assert_eq!(both.0.unwrap().token, both.1.unwrap().token);
 }
 
 #[tokio::test]

@@ -255,6 +255,22 @@ fn a_payment_without_the_payment_protocol_is_called_so_from_2019_on() {
     }
 }
 
+/// A store that takes another coin, too: its amounts must not be told as bitcoin.
+#[test]
+fn a_payment_in_another_coin_is_no_payment_in_bitcoin() {
+    let answer = include_str!("data/btcpay-answers/read-complete-signed.json");
+    let answer = json::parse(answer.as_bytes()).unwrap();
+    let methods = answer.get("data").unwrap().get("cryptoInfo").unwrap().to_string();
+    let bitcoin = methods.strip_prefix('[').unwrap().strip_suffix(']').unwrap();
+    let litecoin = bitcoin.replace(r#""cryptoCode":"BTC""#, r#""cryptoCode":"LTC""#);
+    assert_ne!(bitcoin, litecoin);
+    let both = answer.to_string().replace(&methods, &format!("[{litecoin},{bitcoin}]"));
+    let both = json::parse(both.as_bytes()).unwrap();
+    let (one, both) = (Facts::of_answer(&answer).unwrap(), Facts::of_answer(&both).unwrap());
+    assert!(!one.payments.is_empty());
+    assert_eq!(both, one);
+}
+
 #[test]
 fn the_buyer_stands_under_the_names_of_the_era_and_never_for_strangers() {
     let (facts, words) = (one("invoice-read/read-new-signed"), words());

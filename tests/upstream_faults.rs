@@ -236,6 +236,22 @@ async fn more_creates_than_the_limit_are_refused_before_anything_is_written() {
     shop.create(r#""price":10,"currency":"EUR""#).await.invoice_id();
 }
 
+/// While the BTCPay of one store hangs, the shops of the others go on.
+#[tokio::test]
+async fn one_store_gets_no_more_than_three_quarters_of_the_places() {
+    let few = "[limits]\nanswer_deadline_ms = 400\nanswer_deadline_short_ms = 400\ncreates_under_way = 4\n";
+    let stage = Stage::set_with(few).await;
+    let shop = stage.paired_shop().await;
+    stage.add_store("second").await;
+    let other = stage.shop_paired_with("second").await;
+    stage.sandbox.faults().next(creates(), 3, Fault::Delay(Duration::from_secs(3)));
+    for _ in 0..3 {
+        assert_clear(&shop.create(r#""price":10,"currency":"EUR""#).await, "deadline_exceeded");
+    }
+    assert_clear(&shop.create(r#""price":10,"currency":"EUR""#).await, "overloaded");
+    other.create(r#""price":10,"currency":"EUR""#).await.invoice_id();
+}
+
 #[tokio::test]
 async fn exchanges_with_btcpay_are_counted_by_how_they_went() {
     let stage = Stage::set_with(QUICK).await;

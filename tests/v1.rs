@@ -171,10 +171,59 @@ async fn a_page_may_buy_with_a_pos_token_and_with_nothing_else() {
     let keyed = page.send_headers(Method::POST, "/invoices", r#"{"price":1,"currency":"EUR"}"#, &keyed).await;
     assert_eq!((keyed.status, shared(&keyed).as_str()), (200, ""));
 
-    for (target, method) in [("/tokens", "GET"), ("/nowhere", "GET"), ("/invoices", "DELETE")] {
+    for (target, method) in
+        [("/tokens", "GET"), ("/tokens", "POST"), ("/nowhere", "GET"), ("/invoices", "DELETE")]
+    {
         let asked = [ORIGIN, ("access-control-request-method", method)];
         let refused = page.send_headers(Method::OPTIONS, target, "", &asked).await;
         refused.assert_bitpays_error();
         assert_eq!(shared(&refused), "", "{method} {target}");
+    }
+}
+
+/// A page that is refused must see why; a stranger's page must not speak to pairing in a merchant's browser.
+#[tokio::test]
+async fn a_page_sees_its_own_refusals_and_nothing_of_pairing() {
+    let stage = Stage::set().await;
+    let mut page = stage.shop();
+    let json = ("content-type", "application/json");
+    let rates = page.send_headers(Method::GET, "/rates/EUR", "", &[ORIGIN]).await;
+    assert_eq!((rates.status, rates.allow_origin.as_str()), (200, "*"), "{}", rates.text);
+    page.token = "a-token-that-nobody-knows".to_owned();
+    let order = page.order(r#""price":1,"currency":"EUR""#);
+    for (target, body) in [("/invoices", order.as_str()), ("/invoices", "no JSON at all")] {
+        let refused = page.send_headers(Method::POST, target, body, &[json, ORIGIN]).await;
+        refused.assert_bitpays_error();
+        assert_eq!(refused.allow_origin, "*", "{body}");
+    }
+    let missing = page.send_headers(Method::GET, "/invoices/AAAAAAAAAAAAAAAAAAAAAA", "", &[ORIGIN]).await;
+    assert_eq!((missing.reason.as_str(), missing.allow_origin.as_str()), ("object_not_found", "*"));
+    let useless = basic("nobody-has-this-key");
+    let keyed = [json, ORIGIN, ("authorization", useless.as_str())];
+    let keyed = page.send_headers(Method::POST, "/invoices", r#"{"price":1,"currency":"EUR"}"#, &keyed).await;
+    assert_eq!((keyed.reason.as_str(), keyed.allow_origin.as_str()), ("api_key_unknown", ""));
+    let asked = format!(r#"{{"id":"{}","facade":"merchant"}}"#, page.sin());
+    let code = page.send_headers(Method::POST, "/tokens", &asked, &[json, ORIGIN]).await;
+    assert_eq!((code.status, code.allow_origin.as_str()), (200, ""), "{}", code.text);
+    let looked = page.send_headers(Method::GET, "/api-tokens?pairingCode=abcdefg", "", &[ORIGIN]).await;
+    assert_eq!(looked.allow_origin, "", "{}", looked.text);
+}
+
+/// Anybody has a POS token: what he makes with it is bounded, and costs other shops nothing.
+#[tokio::test]
+async fn a_pos_token_makes_so_many_invoices_a_minute_of_so_many_bytes() {
+    let stage = Stage::set_with("[limits]\npos_creates_per_minute = 3\n").await;
+    let paired = stage.paired_shop().await;
+    let mut page = stage.shop();
+    page.token = credential(&stage, CredentialKind::PosToken).await;
+    let order = page.order(r#""price":1,"currency":"EUR""#);
+    for _ in 0..3 {
+        page.send(Method::POST, "/invoices", &order, false).await.invoice_id();
+    }
+    page.send(Method::POST, "/invoices", &order, false).await.assert_refused("overloaded");
+    let long = page.order(&format!(r#""price":1,"currency":"EUR","posData":"{}""#, "x".repeat(70_000)));
+    page.send(Method::POST, "/invoices", &long, false).await.assert_refused("body_too_large");
+    for _ in 0..4 {
+        paired.create(r#""price":1,"currency":"EUR""#).await.invoice_id();
     }
 }

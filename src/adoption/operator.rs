@@ -96,13 +96,10 @@ pub async fn adopt(
             made.iter_mut().for_each(|credential| credential.overrides = adoption.overrides.clone());
             made
         }
-        (_, Some(_)) => vec![foreign(origin, &waiting, store, facade, adoption.overrides)?],
+        (_, Some(_)) => vec![foreign(origin, &waiting, store, facade, adoption.overrides.clone())?],
         (None, None) => return Err(AdoptError::Unknown),
     };
-    if !origin.ledger.adopt(id, credentials.clone()).await? {
-        return Err(AdoptError::Unknown);
-    }
-    Ok(credentials)
+    origin.ledger.adopt(id, credentials, adoption.facade).await?.ok_or(AdoptError::Unknown)
 }
 
 fn foreign(

@@ -138,7 +138,7 @@ fn facade(text: &str) -> anyhow::Result<Facade> {
 fn overrides(fixed: Fixed) -> anyhow::Result<Overrides> {
     let form = |text: String| text.parse().ok().context("--notifications is flat or enveloped");
     let notification_form = fixed.notifications.map(form).transpose()?;
-    let era = fixed.era.map(|era| era.parse()).transpose().context("--era")?;
+    let era = fixed.era.map(|era| Era::fixable(&era)).transpose().context("--era")?;
     Ok(Overrides { era, notification_form, label: fixed.label })
 }
 

@@ -159,7 +159,7 @@ async fn now(
 fn told(rooms: &Rooms, sides: &Sides, facts: &Facts, words: bool) -> Object {
     let token = rooms.secrets.invoice_token(&sides.store.id, &facts.id);
     let invoice = Invoice { facts, words: sides.words.as_ref(), token: &token, merchant: &sides.store.name };
-    let answer = render::render(&invoice, Audience::Merchant, sides.record.era);
+    let answer = render::render(&invoice, Audience::Merchant, sides.record.row.era);
     let data = answer.get("data").unwrap_or(&answer).as_object().cloned().unwrap_or_default();
     let mut hidden = Vec::new();
     let mut shown = Object::new();
@@ -178,7 +178,6 @@ fn row(sides: &Sides) -> Object {
         row,
         credential_id,
         dialect,
-        era,
         host,
         agent,
         created_at,
@@ -194,7 +193,7 @@ fn row(sides: &Sides) -> Object {
         .with("store", sides.store.name.as_str())
         .with("credential", text(credential_id))
         .with("dialect", dialect.as_str())
-        .with("era", era.as_str())
+        .with("era", row.era.as_str())
         .with("settlement", settlement.unwrap_or(sides.store.settlement).as_str())
         .with("host", host.as_str())
         .with("agent", agent.as_str())

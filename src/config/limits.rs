@@ -1,5 +1,6 @@
 //! `[limits]`: sizes and times that bound every request.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct LimitsSection {
     pub create_quiet_ms: u64,
     /// Most creates under way, those included that go on after their shop has gone.
     pub creates_under_way: usize,
+    /// Most creates a minute with one POS token: it stands in public HTML, and each create is kept in the ledger.
+    pub pos_creates_per_minute: NonZeroU32,
     /// Seconds that a drain waits for requests in flight.
     pub drain_seconds: u64,
 }
@@ -42,6 +45,7 @@ impl Default for LimitsSection {
             create_reads_on_ms: default_create_reads_on_ms(),
             create_quiet_ms: default_create_quiet_ms(),
             creates_under_way: default_creates_under_way(),
+            pos_creates_per_minute: default_pos_creates_per_minute(),
             drain_seconds: default_drain_seconds(),
         }
     }
@@ -106,6 +110,10 @@ fn default_create_quiet_ms() -> u64 {
 
 fn default_creates_under_way() -> usize {
     512
+}
+
+fn default_pos_creates_per_minute() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(119)
 }
 
 fn default_drain_seconds() -> u64 {

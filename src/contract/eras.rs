@@ -56,19 +56,35 @@ impl Era {
         }
     }
 
+    /// An era that an operator may fix for a credential. The flat one is not among them: it is the era of a path.
+    ///
+    /// # Errors
+    /// [`NoSuchEra`].
+    pub fn fixable(text: &str) -> Result<Self, NoSuchEra> {
+        let era: Self = text.parse()?;
+        if era == Self::V1 { Err(NoSuchEra(text.to_owned())) } else { Ok(era) }
+    }
+
     /// The era of a request.
     ///
     /// An answer under `/api` is always flat. Else what the operator fixed for the credential
-    /// counts, else what the shop says of itself; `header` gives the first value of a header.
+    /// counts, else what the shop says of itself, else the era in which the invoice was made, where it is about
+    /// one: a bare read and the notification that it confirms say the same. `header` gives the first value of a
+    /// header.
     #[must_use]
     pub fn choose<'a>(
         generation: Generation,
         fixed: Option<Self>,
+        made_in: Option<Self>,
         header: impl Fn(&str) -> Option<&'a str>,
     ) -> Self {
         match generation {
             Generation::V1 => Self::V1,
-            Generation::V2 => fixed.unwrap_or_else(|| of_agent(header).map_or(Self::Every, |row| row.era)),
+            Generation::V2 => {
+                let said = || of_agent(header).map(|row| row.era);
+                let made_in = made_in.filter(|era| *era != Self::V1);
+                fixed.or_else(said).or(made_in).unwrap_or(Self::Every)
+            }
         }
     }
 

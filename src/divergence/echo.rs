@@ -93,7 +93,7 @@ fn buyer(echo: &Echo<'_>, data: &Value, add: &mut Add<'_>) {
 
 /// Why a text came back otherwise: BTCPay read a date or an object in it, or somebody changed it.
 fn rewritten(call: BtcpayCall, name: &str, before: &str) -> Option<&'static str> {
-    let object = || matches!(json::parse(before.as_bytes()), Ok(Value::Object(_)));
+    let object = || matches!(json::parse_within(before.as_bytes(), json::MOST_VALUES), Ok(Value::Object(_)));
     let lenient = || before.trim_start().starts_with('{');
     if name == "posData" && (object() || lenient()) {
         return Some("posdata-json-rewritten");

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::guarded::{Guarded, Shared};
 use super::{Arrival, Witness};
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, Generation};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{LoggedBody, RequestRecord};
 use crate::walk::answer::{self, answer};
@@ -92,11 +92,12 @@ impl<H> Turn<H> {
         B: Body<Data = Bytes>,
     {
         let old = request.version() == Version::HTTP_10;
+        let generation = Generation::of_path(request.uri().path());
         let mut response = match self.shared.begin() {
-            Some(code) => self.own_answer(code, "the request head").map(Either::Right),
+            Some(code) => self.own_answer(code, generation, "the request head").map(Either::Right),
             None => match AssertUnwindSafe((self.handler)(self.arrival, request)).catch_unwind().await {
                 Ok(response) => response.map(Either::Left),
-                Err(_) => self.own_answer(ErrorCode::InternalError, "a panic").map(Either::Right),
+                Err(_) => self.own_answer(ErrorCode::InternalError, generation, "a panic").map(Either::Right),
             },
         };
         if old || self.lifecycle.soft().is_cancelled() {
@@ -106,12 +107,12 @@ impl<H> Turn<H> {
     }
 
     /// An answer of the same shape as the walk's, logged and counted like one.
-    fn own_answer(&self, code: ErrorCode, truth: &str) -> Response<OwnBody> {
+    fn own_answer(&self, code: ErrorCode, generation: Generation, truth: &str) -> Response<OwnBody> {
         let mut id = [0; 8];
         (self.witness.random)(&mut id);
         let at_ms = (self.witness.clock)();
         let mut record = RequestRecord::new(hex::encode(id), at_ms, self.arrival.peer, self.arrival.tls);
-        let refusal = Refusal::new(code, truth.to_owned());
+        let refusal = Refusal::new(code, truth.to_owned()).for_generation(generation);
         let response = answer(Err(refusal), &mut record);
         let metrics = Some(self.witness.metrics.clone());
         response.map(|body| LoggedBody::new(body, record, self.witness.clock, metrics))

@@ -11,6 +11,6 @@ mod value;
 mod write;
 
 pub use number::{Number, NumberError};
-pub use parse::{DEEPEST, JsonError, parse};
+pub use parse::{DEEPEST, JsonError, MOST_VALUES, parse, parse_within};
 pub use split::{LONGEST_ITEM, SplitError, Splitter, Step};
 pub use value::{Object, Value};

@@ -293,19 +293,19 @@ pub(super) async fn keep(
     write(connection, credential, format!("{INSERT}{KEEP}")).await
 }
 
-/// Refuses a SIN that payferry paired with another store.
+/// Refuses a SIN that works for another store: whoever holds a code knows no more than the SIN, and must not
+/// bring another merchant's key under his own store.
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
     credential: &Credential,
 ) -> Result<(), LedgerError> {
-    let owner = sqlx::query("SELECT store_id FROM identities WHERE sin = ?")
-        .bind(credential.sin.as_ref().map(Sin::as_str));
-    let owner = owner.fetch_optional(&mut *connection).await.map_err(sqlite::error)?;
-    match owner.map(|row| row.try_get::<String, _>(0)).transpose().map_err(sqlite::error)? {
-        Some(owner) if owner != credential.store_id => {
-            Err(LedgerError::Conflict("the SIN belongs to another store".to_owned()))
-        }
-        _ => Ok(()),
+    let sql = "SELECT 1 FROM identities WHERE sin = ? AND store_id <> ? UNION ALL \
+               SELECT 1 FROM credentials WHERE sin = ? AND store_id <> ? AND revoked_at IS NULL LIMIT 1";
+    let (sin, store) = (credential.sin.as_ref().map(Sin::as_str), &credential.store_id);
+    let elsewhere = sqlx::query(sql).bind(sin).bind(store).bind(sin).bind(store);
+    match elsewhere.fetch_optional(&mut *connection).await.map_err(sqlite::error)? {
+        Some(_) => Err(LedgerError::Conflict("the SIN belongs to another store".to_owned())),
+        None => Ok(()),
     }
 }
 
@@ -337,7 +337,7 @@ async fn write(
     insert.execute(connection).await.map(drop).map_err(sqlite::error)
 }
 
-fn credential(row: &SqliteRow) -> Result<Credential, LedgerError> {
+pub(super) fn credential(row: &SqliteRow) -> Result<Credential, LedgerError> {
     let text = |name: &str| row.try_get::<String, _>(name).map_err(sqlite::error);
     let maybe = |name: &str| row.try_get::<Option<String>, _>(name).map_err(sqlite::error);
     let form = maybe("notification_form")?.map(|form| form.parse()).transpose()?;

@@ -4,7 +4,6 @@ use sqlx::Row;
 
 use super::invoices::{self, InvoiceRow};
 use super::{Ledger, LedgerError, sqlite};
-use crate::contract::Era;
 use crate::presented::Settlement;
 
 /// A row, and what only an operator looks at.
@@ -16,8 +15,6 @@ pub struct InvoiceRecord {
     pub credential_id: Option<String>,
     /// Dialect of the create.
     pub dialect: String,
-    /// Era of the create.
-    pub era: Era,
     /// The store's settlement at the create; None for one that was made before this was kept.
     pub settlement: Option<Settlement>,
     /// Host header of the create.
@@ -42,12 +39,10 @@ impl Ledger {
     pub async fn invoice_record(&self, id: &str) -> Result<Option<InvoiceRecord>, LedgerError> {
         let find = sqlx::query(SELECT).bind(id).bind(id).fetch_optional(&self.reads);
         let Some(row) = find.await.map_err(sqlite::error)? else { return Ok(None) };
-        let era: String = row.try_get("era").map_err(sqlite::error)?;
         Ok(Some(InvoiceRecord {
             row: invoices::invoice(&row)?,
             credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
             dialect: row.try_get("dialect").map_err(sqlite::error)?,
-            era: era.parse().map_err(|_| LedgerError::Unreadable("era"))?,
             settlement: super::notify::settlement(&row)?,
             host: row.try_get("host").map_err(sqlite::error)?,
             agent: row.try_get("agent").map_err(sqlite::error)?,

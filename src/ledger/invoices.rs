@@ -94,6 +94,8 @@ pub struct InvoiceRow {
     pub sent_by: String,
     /// Whether payferry notifies the shop; False where the shop's own address was given to BTCPay.
     pub relayed: bool,
+    /// Era of the create.
+    pub era: Era,
     /// What the shop was told.
     pub presented: Presented,
 }
@@ -112,7 +114,7 @@ pub enum Reservation {
     Existing(InvoiceRow),
 }
 
-pub(super) const COLUMNS: &str = "SELECT row_id, store_id, notification_id, state, invoice_id, words_sealed, answer_sealed, sent_by, relayed, \
+pub(super) const COLUMNS: &str = "SELECT row_id, store_id, notification_id, state, invoice_id, words_sealed, answer_sealed, sent_by, relayed, era, \
      presented_status, presented_exception, presented_since, unpaid_since, alarms FROM invoices";
 
 pub(super) fn invoice(row: &SqliteRow) -> Result<InvoiceRow, LedgerError> {
@@ -127,8 +129,14 @@ pub(super) fn invoice(row: &SqliteRow) -> Result<InvoiceRow, LedgerError> {
         answer_sealed: row.try_get("answer_sealed").map_err(sqlite::error)?,
         sent_by: row.try_get("sent_by").map_err(sqlite::error)?,
         relayed: row.try_get::<i64, _>("relayed").map_err(sqlite::error)? != 0,
+        era: era(row)?,
         presented: presented(row)?,
     })
+}
+
+pub(super) fn era(row: &SqliteRow) -> Result<Era, LedgerError> {
+    let era: String = row.try_get("era").map_err(sqlite::error)?;
+    era.parse().map_err(|_| LedgerError::Unreadable("era"))
 }
 
 fn presented(row: &SqliteRow) -> Result<Presented, LedgerError> {
@@ -294,6 +302,7 @@ async fn reserve(connection: &mut SqliteConnection, new: NewInvoice) -> Result<R
         answer_sealed: None,
         sent_by: new.sent_by,
         relayed: true,
+        era: new.era,
         presented: Presented::new(new.created_at),
     };
     Ok(Reservation::New { row, same_guid_other_body: guid_seen })

@@ -4,7 +4,6 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{InvoiceRow, Ledger, LedgerError, invoices, sqlite};
-use crate::contract::Era;
 use crate::presented::{Presented, Settlement};
 
 /// Everything that is needed to attend to one invoice.
@@ -16,8 +15,6 @@ pub struct Attended {
     pub credential_id: Option<String>,
     /// Dialect of the create.
     pub dialect: String,
-    /// Era of the create.
-    pub era: Era,
     /// The store's settlement at the create; None for one that was made before this was kept.
     pub settlement: Option<Settlement>,
     /// When BTCPay's id was bound, milliseconds since 1970.
@@ -198,12 +195,10 @@ impl Ledger {
 
 fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
     let get = |name: &str| row.try_get::<i64, _>(name).map_err(sqlite::error);
-    let era: String = row.try_get("era").map_err(sqlite::error)?;
     Ok(Attended {
         row: invoices::invoice(row)?,
         credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
         dialect: row.try_get("dialect").map_err(sqlite::error)?,
-        era: era.parse().map_err(|_| LedgerError::Unreadable("era"))?,
         settlement: settlement(row)?,
         bound_at: get("updated_at")?,
         wakes: get("wakes")?,

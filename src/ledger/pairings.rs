@@ -71,6 +71,9 @@ impl std::fmt::Debug for Pairing {
 /// How long a code that ran out is still told apart from one that never was.
 const FORGET_AFTER_MS: i64 = 24 * 3_600_000;
 
+/// Most codes that shops asked for and nobody approved.
+const MOST_ASKED_FOR: i64 = 10_000;
+
 const COLUMNS: &str =
     "SELECT code_hash, code, store_id, sin, facade, label, created_at, expires_at, done_at FROM pairings";
 
@@ -91,12 +94,15 @@ fn pairing(row: &SqliteRow) -> Result<Pairing, LedgerError> {
 
 impl Ledger {
     /// Keeps a new code, and forgets those that ran out more than a day before it without binding anybody:
-    /// asking takes no credential and must not fill the disk.
+    /// asking takes no credential and must not fill the disk. Of codes that shops asked for, the oldest give
+    /// way beyond 10,000.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn add_pairing(&self, new: NewPairing) -> Result<(), LedgerError> {
         let forget = "DELETE FROM pairings WHERE done_at IS NULL AND expires_at < ?";
+        let bound = "DELETE FROM pairings WHERE code_hash IN (SELECT code_hash FROM pairings WHERE done_at IS NULL \
+                     AND code IS NOT NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)";
         let sql = "INSERT INTO pairings (code_hash, code, store_id, sin, facade, label, created_at, expires_at) \
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let write = self.writer.write(move |connection| {
@@ -110,8 +116,10 @@ impl Ledger {
                 .bind(new.created_at)
                 .bind(new.expires_at);
             let forget = sqlx::query(forget).bind(new.created_at.saturating_sub(FORGET_AFTER_MS));
+            let bound = sqlx::query(bound).bind(MOST_ASKED_FOR);
             Box::pin(async move {
                 forget.execute(&mut *connection).await.map_err(sqlite::error)?;
+                bound.execute(&mut *connection).await.map_err(sqlite::error)?;
                 add.execute(connection).await.map(drop).map_err(sqlite::error)
             })
         });

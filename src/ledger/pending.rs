@@ -5,8 +5,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::credentials::{claim, insert, keep, sin};
-use super::{Credential, CredentialKind, Ledger, LedgerError, sqlite};
+use super::{Credential, CredentialKind, Facade, Ledger, LedgerError, NotificationForm, Overrides, sqlite};
 use crate::bitid::Sin;
+use crate::contract::Era;
 
 /// How long a credential waits after its last use.
 pub const PENDING_LIVES_MS: i64 = 24 * 3_600_000;
@@ -88,17 +89,23 @@ impl Ledger {
         rows.map_err(sqlite::error)?.iter().map(pending).collect()
     }
 
-    /// Binds what waits under this id, in one commit. False where it waits no more.
+    /// Binds what waits under this id, in one commit, and gives it as it is kept. None where it waits no more.
     ///
-    /// A POS token whose key was not known gets the key that now signed with it.
+    /// A POS token whose key was not known gets the key that now signed with it, and what else is said of it;
+    /// it keeps its facade unless `facade` says another.
     ///
     /// # Errors
     /// [`LedgerError::Conflict`] where the token is bound already, or the key was paired with another store.
-    pub async fn adopt(&self, pending_id: &str, credentials: Vec<Credential>) -> Result<bool, LedgerError> {
+    pub async fn adopt(
+        &self,
+        pending_id: &str,
+        credentials: Vec<Credential>,
+        facade: Option<Facade>,
+    ) -> Result<Option<Vec<Credential>>, LedgerError> {
         let id = pending_id.to_owned();
         let write = self.writer.write(move |connection| {
             let (id, credentials) = (id.clone(), credentials.clone());
-            Box::pin(async move { adopt(connection, &id, &credentials).await })
+            Box::pin(async move { adopt(connection, &id, &credentials, facade).await })
         });
         write.await
     }
@@ -140,32 +147,57 @@ async fn adopt(
     connection: &mut SqliteConnection,
     id: &str,
     credentials: &[Credential],
-) -> Result<bool, LedgerError> {
+    facade: Option<Facade>,
+) -> Result<Option<Vec<Credential>>, LedgerError> {
     let gone = sqlx::query("DELETE FROM pending_adoptions WHERE id = ?").bind(id);
     if gone.execute(&mut *connection).await.map_err(sqlite::error)?.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(None);
     }
+    let mut bound = Vec::with_capacity(credentials.len());
     for credential in credentials {
-        bind(connection, credential).await?;
+        bound.push(bind(connection, credential, facade).await?);
     }
-    Ok(true)
+    Ok(Some(bound))
 }
 
-async fn bind(connection: &mut SqliteConnection, credential: &Credential) -> Result<(), LedgerError> {
+async fn bind(
+    connection: &mut SqliteConnection,
+    credential: &Credential,
+    facade: Option<Facade>,
+) -> Result<Credential, LedgerError> {
     if matches!(credential.source, super::TokenSource::Derived { .. }) {
         claim(connection, credential).await?;
-        return keep(connection, credential).await;
+        keep(connection, credential).await?;
+        return Ok(credential.clone());
     }
-    let sql = "UPDATE credentials SET sin = ?, kind = 'token' \
-               WHERE token_hash = ? AND store_id = ? AND kind = 'pos_token' AND revoked_at IS NULL";
-    if let Some(sin) = &credential.sin {
-        let known =
-            sqlx::query(sql).bind(sin.as_str()).bind(&credential.token_hash).bind(&credential.store_id);
-        if known.execute(&mut *connection).await.map_err(sqlite::error)?.rows_affected() > 0 {
-            return Ok(());
-        }
+    if let Some(known) = signed_now(connection, credential, facade).await? {
+        return Ok(known);
     }
-    insert(connection, credential).await
+    insert(connection, credential).await?;
+    Ok(credential.clone())
+}
+
+/// A token that was bound as a POS token, and whose key is known now.
+async fn signed_now(
+    connection: &mut SqliteConnection,
+    credential: &Credential,
+    facade: Option<Facade>,
+) -> Result<Option<Credential>, LedgerError> {
+    let Some(sin) = &credential.sin else { return Ok(None) };
+    let Overrides { era, notification_form, label } = &credential.overrides;
+    let sql = "UPDATE credentials SET sin = ?, kind = 'token', facade = COALESCE(?, facade), era = COALESCE(?, era), \
+               notification_form = COALESCE(?, notification_form), label = COALESCE(?, label) \
+               WHERE token_hash = ? AND store_id = ? AND kind = 'pos_token' AND revoked_at IS NULL RETURNING *";
+    let update = sqlx::query(sql)
+        .bind(sin.as_str())
+        .bind(facade.map(Facade::as_str))
+        .bind(era.map(Era::as_str))
+        .bind(notification_form.map(NotificationForm::as_str))
+        .bind(label)
+        .bind(&credential.token_hash)
+        .bind(&credential.store_id);
+    let known = update.fetch_optional(connection).await.map_err(sqlite::error)?;
+    known.as_ref().map(super::credentials::credential).transpose()
 }
 
 fn pending(row: &SqliteRow) -> Result<PendingAdoption, LedgerError> {

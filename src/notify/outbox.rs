@@ -70,7 +70,7 @@ fn notification(
     let token = notifier.secrets.invoice_token(&row.store_id, &facts.id);
     let invoice =
         Invoice { facts: &facts, words: Some(case.words), token: &token, merchant: &case.store.name };
-    let body = body(form, event, &invoice, case.invoice.era);
+    let body = body(form, event, &invoice, case.invoice.row.era);
     let mut nonce = [0; 24];
     (notifier.random)(&mut nonce);
     let body_sealed = notifier.secrets.seal(&context(&id), nonce, body.as_bytes());
@@ -194,7 +194,10 @@ impl Notifier {
     /// The form in which this event goes to the shop of the invoice; None where BitPay would not have sent it.
     pub(super) fn form(&self, case: &Case<'_>, event: Event) -> Option<Form> {
         let fixed = case.credential.and_then(|credential| credential.overrides.notification_form);
-        selected(&Wants::of_words(case.words, case.invoice.era, Speed::Medium, fixed.map(Form::from)), event)
+        selected(
+            &Wants::of_words(case.words, case.invoice.row.era, Speed::Medium, fixed.map(Form::from)),
+            event,
+        )
     }
 
     fn again(&self, waiting: &Waiting, now_ms: i64) -> Settled {

@@ -221,7 +221,13 @@ impl PairingDesk {
         let label = pairing.label.clone();
         let credentials = mint.credentials(store_id, &request.sin, pairing.facade, label, now_ms).await?;
         if !self.ledger.complete_pairing(&hash, credentials, now_ms).await? {
-            return Err(PairingError::CodeUsed);
+            // A second request of the same shop came in between: it is told the same.
+            let now = self.ledger.find_pairing(&hash).await?;
+            let same =
+                |now: &Pairing| now.done_at.is_some() && now.sin.as_deref() == Some(request.sin.as_str());
+            if !now.as_ref().is_some_and(same) {
+                return Err(PairingError::CodeUsed);
+            }
         }
         self.directory.refresh().await?;
         self.answer(&request, code, &pairing, true).await
@@ -255,6 +261,14 @@ impl PairingDesk {
             done_at: None,
         };
         self.ledger.add_pairing(pairing).await?;
+        let label = request.label.as_deref().unwrap_or_default().escape_debug().to_string();
+        tracing::info!(
+            sin = request.sin.as_str(),
+            label,
+            address = %request.address,
+            approve = format!("payferry pairing approve {code} --store STORE"),
+            "pairing_asked_for"
+        );
         self.answer(&request, &code, &kept, false).await
     }
 

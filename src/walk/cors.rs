@@ -1,5 +1,5 @@
 //! Lets pages of other sites read answers, where a page may ask at all: POS tokens stand in public HTML, and
-//! public calls ask for nothing. A signature or an API key never comes from a stranger's page.
+//! rates and lists of coins ask for nothing. A signature or an API key never comes from a stranger's page.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -22,27 +22,36 @@ const A_DAY: HeaderValue = HeaderValue::from_static("86400");
 pub struct Sharing {
     asked: bool,
     allowed: bool,
+    /// A refusal tells nothing of anybody, and a page must see why it got nothing.
+    refusal: bool,
 }
 
 impl Sharing {
     /// A page asks where an Origin came along; nothing is allowed yet.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        Self { asked: headers.contains_key(ORIGIN), allowed: false }
+        Self { asked: headers.contains_key(ORIGIN), allowed: false, refusal: false }
+    }
+
+    /// What a page may read of a refusal: of a call that it may make, with nothing along that no page has.
+    pub fn expect(&mut self, endpoint: Endpoint, headers: &HeaderMap) {
+        let private = ["x-identity", "x-signature", "x-pubkey", "authorization"];
+        self.refusal =
+            may_come_from_a_page(endpoint) && private.iter().all(|name| !headers.contains_key(*name));
     }
 
     /// Allowed for whom a page may speak.
-    pub fn allow(&mut self, caller: &Caller) {
+    pub fn allow(&mut self, endpoint: Endpoint, caller: &Caller) {
         self.allowed = match caller {
-            Caller::Visitor(_) => true,
+            Caller::Visitor(_) => tells_everybody(endpoint),
             Caller::Shop(shop) => shop.dialect == Dialect::PosToken,
             Caller::Key(_) | Caller::Nobody(_) => false,
         };
     }
 
     /// Says so in the answer.
-    pub fn mark(self, headers: &mut HeaderMap) {
-        if self.asked && self.allowed {
+    pub fn mark(self, refused: bool, headers: &mut HeaderMap) {
+        if self.asked && if refused { self.refusal } else { self.allowed } {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
         }
     }
@@ -76,5 +85,11 @@ pub fn preflight(method: &Method, path: &str, headers: &HeaderMap) -> Option<Pre
 }
 
 fn may_come_from_a_page(endpoint: Endpoint) -> bool {
-    endpoint.takes(Proof::Public) || endpoint.takes(Proof::PosToken)
+    tells_everybody(endpoint) || endpoint.takes(Proof::PosToken)
+}
+
+/// Calls whose answers are the same for all the world. Pairing is none of them: a stranger's page in the
+/// merchant's browser must not try codes or read what it was told.
+fn tells_everybody(endpoint: Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Rates | Endpoint::Currencies | Endpoint::SupportedWallets)
 }

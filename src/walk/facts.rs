@@ -18,7 +18,7 @@ pub enum FactsError {
 }
 
 /// An invoice as BTCPay tells it. Money is text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Facts {
     /// BTCPay's id, 21 or 22 base58 characters.
     pub id: String,
@@ -62,6 +62,13 @@ pub struct Facts {
     pub payments: Vec<Payment>,
     /// Texts as BTCPay tells them, only for invoices that the ledger does not know.
     pub texts: Object,
+}
+
+impl std::fmt::Debug for Facts {
+    /// Without what buyers told and what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Facts").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// One payment of an invoice.
@@ -166,7 +173,7 @@ struct Method<'a>(Option<&'a Value>);
 impl<'a> Method<'a> {
     fn of(data: &'a Object) -> Self {
         let methods = data.get("cryptoInfo").and_then(Value::as_array).unwrap_or_default();
-        Self(methods.iter().find(|method| method.get("cryptoCode").and_then(Value::as_str) == Some("BTC")))
+        Self(methods.iter().find(|method| is_bitcoin(method)))
     }
 
     fn decimal(&self, name: &str) -> Option<String> {
@@ -177,6 +184,11 @@ impl<'a> Method<'a> {
     fn satoshi(&self, name: &str) -> Option<String> {
         Number::parse(&format!("{}e8", self.decimal(name)?)).ok()?.plain().ok()
     }
+}
+
+/// BitPay's shops of payferry know bitcoin only; another coin's amounts must not be told as bitcoin.
+fn is_bitcoin(method: &Value) -> bool {
+    method.get("cryptoCode").and_then(Value::as_str) == Some("BTC")
 }
 
 fn at<'a>(data: &'a Object, outer: &str, inner: &str) -> Option<&'a Value> {
@@ -198,7 +210,8 @@ fn bitcoin_fee(data: &Object) -> Option<String> {
 
 fn payments(data: &Object) -> Vec<Payment> {
     let methods = data.get("cryptoInfo").and_then(Value::as_array).unwrap_or_default();
-    let payments = methods.iter().filter_map(|method| method.get("payments")?.as_array()).flatten();
+    let bitcoin = methods.iter().filter(|method| is_bitcoin(method));
+    let payments = bitcoin.filter_map(|method| method.get("payments")?.as_array()).flatten();
     payments.filter_map(payment).collect()
 }
 

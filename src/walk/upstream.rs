@@ -169,6 +169,7 @@ impl Upstream {
         currencies: impl Iterator<Item = &str>,
         within: Duration,
     ) -> Result<Value, UpstreamError> {
+        paired(store)?;
         let pairs: Vec<_> = currencies.map(|currency| format!("BTC_{currency}")).collect();
         let target = format!("/rates?currencyPairs={}", pairs.join(","));
         let rates = understand(&self.call(store, Method::GET, &target, None, within).await?)?;

@@ -10,6 +10,7 @@ use crate::bitid::Sin;
 use crate::cli::store::pair::read_api_key;
 use crate::cli::store::set::read_certificates;
 use crate::config::Config;
+use crate::contract::Era;
 use crate::ledger::{CredentialKind, Facade, NotificationForm, Overrides};
 use crate::presented::Settlement;
 use crate::secrets::token_hash;
@@ -158,7 +159,7 @@ fn credential(table: CredentialTable, folder: &Path) -> anyhow::Result<WantedCre
     let form =
         |text: String| text.parse::<NotificationForm>().ok().context("notifications is flat or enveloped");
     let overrides = Overrides {
-        era: table.era.map(|era| era.parse()).transpose().context("era")?,
+        era: table.era.map(|era| Era::fixable(&era)).transpose().context("era")?,
         notification_form: table.notifications.map(form).transpose()?,
         label: table.label,
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Call;
-use crate::contract::Audience;
+use crate::contract::{Audience, ErrorCode};
 use crate::telemetry::CreateOutcome;
 use crate::walk::answer::Reply;
 use crate::walk::authenticate::{Dialect, Shop};
@@ -13,9 +13,18 @@ use crate::walk::render::{self, Invoice};
 use crate::walk::resolve::audience;
 use crate::walk::{observe, order};
 
+/// Longest order that a POS token may place, in bytes: anybody has the token, and the ledger keeps the texts.
+const LONGEST_POS_BODY: usize = 64 * 1024;
+
 pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Reply, Refusal> {
     let (walk, request) = (call.walk, call.request);
     call.record.store = Some(shop.store.name.clone());
+    if shop.dialect == Dialect::PosToken && request.body.len() > LONGEST_POS_BODY {
+        return Err(Refusal::new(
+            ErrorCode::BodyTooLarge,
+            "an order with a POS token is this long".to_owned(),
+        ));
+    }
     let commission = Commission {
         order: order::read(request.members()?)?,
         store: Arc::clone(&shop.store),

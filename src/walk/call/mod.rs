@@ -102,8 +102,13 @@ impl Collected {
 
     /// The era of BitPay's API that the shop was written for.
     pub(crate) fn era(&self, fixed: Option<Era>) -> Era {
+        self.era_of(fixed, None)
+    }
+
+    /// The same for an answer about an invoice that was made in that era.
+    pub(crate) fn era_of(&self, fixed: Option<Era>, made_in: Option<Era>) -> Era {
         let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
-        Era::choose(Generation::of_path(&self.target), fixed, header)
+        Era::choose(Generation::of_path(&self.target), fixed, made_in, header)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET /invoices/:id`, signed, by POS token, by API key or bare; `GET /api/invoice/:id` before it.
 
 use super::Call;
+use crate::contract::Audience;
 use crate::walk::answer::Reply;
 use crate::walk::authenticate::Caller;
 use crate::walk::create::{CreateError, open_words};
@@ -41,7 +42,8 @@ pub(super) async fn show(call: &mut Call<'_>, found: &Destination, id: &str) -> 
     }
     let token = walk.secrets.invoice_token(&store.id, &facts.id);
     let invoice = Invoice { facts: &facts, words: words.as_ref(), token: &token, merchant: &store.name };
-    Ok(render::render(&invoice, found.audience, call.request.era(found.era)).into())
+    let made_in = found.row.as_ref().filter(|_| found.audience == Audience::Public).map(|row| row.era);
+    Ok(render::render(&invoice, found.audience, call.request.era_of(found.era, made_in)).into())
 }
 
 /// An id that opens nothing, with a credential that opens nothing: the credential is what is wrong. BitPay's

@@ -6,19 +6,21 @@
 //! The work runs in a task of its own and outlives the shop's connection (`task.rs`).
 
 mod look;
+mod room;
 mod send;
 mod task;
 mod words;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use self::look::EmptyLooks;
+use self::room::Room;
 use self::task::Pending;
 use super::deadline::Deadline;
 use super::facts::{Facts, FactsError};
@@ -45,7 +47,7 @@ pub enum CreateError {
     /// Another instance is making the same invoice.
     #[error("the same invoice is being made elsewhere")]
     InProgress,
-    /// As many creates are under way as the limits allow; nothing was written or sent.
+    /// As many creates are under way, or came with one POS token, as the limits allow; nothing was written or sent.
     #[error("too many creates are under way")]
     TooMany,
     /// No answer, or one of another meaning.
@@ -166,7 +168,7 @@ pub struct Creates {
     reads_on: Duration,
     notify_base: Option<String>,
     first_look_ms: i64,
-    room: Arc<Semaphore>,
+    room: Room,
     under_way: Mutex<HashMap<String, Pending>>,
     empty_looks: EmptyLooks,
 }
@@ -191,6 +193,8 @@ pub struct CreatesParts {
     pub quiet_ms: i64,
     /// Most creates under way.
     pub most: usize,
+    /// Creates a minute with one POS token.
+    pub pos_per_minute: NonZeroU32,
     /// The address below which BTCPay notifies payferry; None: it notifies nobody.
     pub notify_base: Option<String>,
     /// When a new invoice is looked at first, unless BTCPay notifies earlier; milliseconds.
@@ -214,7 +218,7 @@ impl Creates {
             reads_on: parts.reads_on,
             notify_base: parts.notify_base,
             first_look_ms: parts.first_look_ms,
-            room: Arc::new(Semaphore::new(parts.most)),
+            room: Room::new(parts.most, parts.pos_per_minute),
             under_way: Mutex::default(),
             empty_looks: EmptyLooks::new(parts.quiet_ms),
         })

@@ -21,7 +21,7 @@ impl Creates {
         if let Some(pending) = under_way.get(&key) {
             return Ok((pending.clone(), true));
         }
-        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| CreateError::TooMany)?;
+        let room = self.room.take(&commission)?;
         let (tell, pending) = watch::channel(None);
         under_way.insert(key.clone(), pending.clone());
         drop(under_way);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::OrderError;
-use crate::json::{self, Object, Value};
+use crate::json::{self, JsonError, MOST_VALUES, Object, Value};
 
 /// Reads a body as JSON; AdvantShop's leading `&` is dropped.
 ///
@@ -11,7 +11,7 @@ use crate::json::{self, Object, Value};
 /// [`OrderError::Json`] and [`OrderError::NotAnObject`].
 pub fn parse(body: &[u8]) -> Result<Object, OrderError> {
     let body = body.strip_prefix(b"&").unwrap_or(body);
-    match json::parse(body)? {
+    match json::parse_within(body, MOST_VALUES)? {
         Value::Object(object) => Ok(object),
         other => Err(OrderError::NotAnObject(other.kind())),
     }
@@ -21,10 +21,16 @@ pub fn parse(body: &[u8]) -> Result<Object, OrderError> {
 /// is read as the JSON it is.
 ///
 /// # Errors
-/// As [`parse`]; a form is always readable.
+/// As [`parse`]; a form is readable unless it has too many fields.
 pub fn parse_as(content_type: Option<&str>, body: &[u8]) -> Result<Object, OrderError> {
     let start = body.iter().copied().find(|byte| !byte.is_ascii_whitespace() && *byte != b'&');
-    if is_form(content_type) && start != Some(b'{') { Ok(parse_form(body)) } else { parse(body) }
+    if !is_form(content_type) || start == Some(b'{') {
+        return parse(body);
+    }
+    match body.iter().filter(|byte| **byte == b'&').count() {
+        fields if fields > MOST_VALUES => Err(JsonError::TooMany.into()),
+        _ => Ok(parse_form(body)),
+    }
 }
 
 fn is_form(content_type: Option<&str>) -> bool {

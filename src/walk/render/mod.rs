@@ -12,7 +12,7 @@ use crate::contract::{Audience, Era, Field, Source, invoice_fields};
 use crate::json::{Number, Object, Value};
 
 /// What an invoice is written from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Invoice<'a> {
     /// What BTCPay says.
     pub facts: &'a Facts,
@@ -22,6 +22,13 @@ pub struct Invoice<'a> {
     pub token: &'a str,
     /// How the shop is called: the name of its store.
     pub merchant: &'a str,
+}
+
+impl std::fmt::Debug for Invoice<'_> {
+    /// Without what buyers told and what is secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invoice").field("facts", &self.facts).finish_non_exhaustive()
+    }
 }
 
 /// `{"facade":…,"data":{…}}`, or the bare object in the flat era; one line, no nulls.
