@@ -82,6 +82,17 @@ pub fn bitcoin(satoshi: u128) -> String {
     Decimal::new(satoshi, 8).map(Decimal::shortest).unwrap_or_default()
 }
 
+/// Bitcoin that BTCPay worked out by taking `fees` off again: as many decimals as either had
+/// (recorded: life-low-top-up, 0.0005 with a fee of 0.00002 is `0.00050`).
+#[must_use]
+pub fn bitcoin_less_fees(satoshi: u128, fees: u128) -> String {
+    let places = |text: &str| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let (shortest, fees) = (bitcoin(satoshi), places(&bitcoin(fees)));
+    let missing = fees.saturating_sub(places(&shortest));
+    let point = if shortest.contains('.') || missing == 0 { "" } else { "." };
+    format!("{shortest}{point}{}", "0".repeat(missing))
+}
+
 /// Bitcoin that is due: like [`bitcoin`], but nothing is `0.0`.
 #[must_use]
 pub fn bitcoin_due(satoshi: u128) -> String {
@@ -119,6 +130,16 @@ mod tests {
         for sent in [" ", "$5", "0x10", "NaN", "abc", ",5"] {
             assert_eq!(text(sent), None, "{sent}");
         }
+    }
+
+    /// `0.00050`: recorded in life-low-top-up; a fee of 0.0001 leaves `0.0005` in life-top-up-paid-twice.
+    #[test]
+    fn prices_have_the_decimals_of_their_fees() {
+        assert_eq!(bitcoin_less_fees(50_000, 2_000), "0.00050");
+        assert_eq!(bitcoin_less_fees(50_000, 10_000), "0.0005");
+        assert_eq!(bitcoin_less_fees(50_000, 0), "0.0005");
+        assert_eq!(bitcoin_less_fees(25_000, 2_000), "0.00025");
+        assert_eq!(bitcoin_less_fees(100_000_000, 2_000), "1.00000");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::dates;
 use super::ids::{self, Random};
 use super::invoice::{Invoice, Method, Payment};
 use super::posdata;
-use super::price::{bitcoin, bitcoin_due, satoshi_total};
+use super::price::{bitcoin, bitcoin_due, bitcoin_less_fees, satoshi_total};
 use crate::json::{Number, Object, Value};
 
 /// Which answer is written: later reads rewrite texts that the create answer shows as sent.
@@ -52,7 +52,7 @@ fn head(object: &mut Object, invoice: &Invoice, stage: Stage) {
     object.push("url", format!("{}/invoice?id={}", invoice.root, invoice.id));
     object.push("posData", text(pos_data.as_deref()));
     object.push("status", invoice.status.word());
-    object.push("btcPrice", method.map_or(Value::Null, |method| bitcoin(method.price).into()));
+    object.push("btcPrice", method.map_or(Value::Null, |method| price(invoice, method).into()));
     object.push("btcDue", method.map_or(Value::Null, |_| bitcoin_due(invoice.due()).into()));
     object.push(
         "cryptoInfo",
@@ -141,6 +141,10 @@ fn payment_urls(invoice: &Invoice, method: &Method) -> Value {
     urls.into()
 }
 
+fn price(invoice: &Invoice, method: &Method) -> String {
+    bitcoin_less_fees(method.price, invoice.fees())
+}
+
 fn crypto_info(invoice: &Invoice, method: &Method) -> Value {
     let paid = bitcoin(invoice.paid());
     Object::new()
@@ -150,7 +154,7 @@ fn crypto_info(invoice: &Invoice, method: &Method) -> Value {
         .with("rate", number(method.rate.json()))
         .with("exRates", rates(invoice))
         .with("paid", paid.as_str())
-        .with("price", bitcoin(method.price))
+        .with("price", price(invoice, method))
         .with("due", bitcoin_due(invoice.due()))
         .with("address", method.address.as_str())
         .with("url", format!("{}/i/BTC-CHAIN/{}", invoice.root, invoice.id))
