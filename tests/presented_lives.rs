@@ -197,17 +197,17 @@ fn a_shop_that_asked_for_low_hears_nothing_before_six_blocks() {
     assert!(confirmed > 30, "only {confirmed}");
 }
 
-/// No life is forgotten, none is named twice, and what is left out has a reason.
+/// No life is forgotten, none is named twice, and what no shop behind payferry can begin has a reason.
 #[test]
 fn every_recorded_life_has_its_place() {
     let (lives, told) = (lives(), told());
     assert_eq!(lives.len(), 175);
-    let left_out = told.left_out.iter().flat_map(|row| &row.lives);
-    let named: Vec<_> = told.life.iter().flat_map(|story| &story.lives).chain(left_out).collect();
+    let made_before = told.made_before.iter().flat_map(|story| &story.lives);
+    let named: Vec<_> = told.life.iter().flat_map(|story| &story.lives).chain(made_before).collect();
     let once: BTreeSet<_> = named.iter().copied().collect();
     assert_eq!(named.len(), once.len(), "named twice");
     assert_eq!(once, lives.keys().collect(), "forgotten, or unknown");
-    assert!(told.left_out.iter().all(|row| !row.reason.is_empty()));
+    assert!(told.made_before.iter().all(|story| !story.reason.is_empty()));
     let low = lives.values().filter(|life| life.speed.as_deref() == Some("low")).map(|life| &life.id);
     let bitpay: BTreeSet<_> = told.bitpay.iter().flat_map(|story| &story.lives).collect();
     let missing: Vec<_> = low.filter(|id| !bitpay.contains(id) && *id != "low-top-up").collect();

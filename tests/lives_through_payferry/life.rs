@@ -4,34 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use payferry::app::now_ms;
 use payferry::json;
 use payferry::ledger::{InvoiceRow, Ledger};
-use payferry::presented::Status;
+use payferry::presented::{Settlement, Status};
+use payferry::sandbox;
 use serde_json::Value;
+use sqlx::SqlitePool;
 
+use crate::alarms::Raised;
+use crate::cast::Role;
 use crate::recorded_life;
-use crate::stage::{Btcpay, Role};
+use crate::stage::{Btcpay, Scene};
 use crate::support::Shop;
 use crate::support::listening::{Heard, Listening};
 
 /// How much the recorder's clock and the sandbox's may differ about the end of a time.
-const EARLY_MS: i64 = 3_000;
+pub const EARLY_MS: i64 = 3_000;
 /// Longer than the pause between confirmed and complete: what comes later than that waits for the owner,
 /// for BTCPay or for an hour.
 const SOON_MS: i64 = 2_500;
 const IN_VAIN_AFTER: Duration = Duration::from_secs(120);
 const MINUTE_MS: i64 = 60_000;
-
-/// What a shop asks for: the column of `told.toml`, whether it is the shop of 2021, `fullNotifications`,
-/// `extendedNotifications`.
-pub const WISHES: [(&str, usize, Option<bool>, bool); 5] = [
-    ("extended", 0, None, true),
-    ("full", 0, Some(true), false),
-    ("neither", 0, Some(false), false),
-    ("full_2021", 1, None, false),
-    ("neither_2021", 1, Some(false), false),
-];
 
 pub struct Life {
     role: Role,
@@ -39,17 +34,22 @@ pub struct Life {
     shops: [Shop; 2],
     listening: [Listening; 2],
     ledger: Arc<Ledger>,
+    reads: SqlitePool,
     /// From the time of the recording to now.
     later_ms: i64,
     ids: Vec<String>,
+    /// Blocks that BTCPay counted when the first shop was told, one for each time.
+    blocks: Vec<String>,
     complaints: Vec<String>,
 }
 
 impl Life {
-    pub async fn begin(role: Role, btcpay: Btcpay, shops: [Shop; 2], ledger: Arc<Ledger>) -> Self {
+    pub async fn begin(scene: Scene) -> Self {
+        let Scene { role, btcpay, shops, ledger, reads } = scene;
         let listening =
             [Listening::new(Some(shops[0].clone())).await, Listening::new(Some(shops[1].clone())).await];
-        Self { role, btcpay, shops, listening, ledger, later_ms: 0, ids: Vec::new(), complaints: Vec::new() }
+        let (ids, blocks, complaints) = (Vec::new(), Vec::new(), Vec::new());
+        Self { role, btcpay, shops, listening, ledger, reads, later_ms: 0, ids, blocks, complaints }
     }
 
     /// Until nothing happens any more.
@@ -69,8 +69,9 @@ impl Life {
     }
 
     /// What the passing of an hour brings.
-    pub async fn end(self) -> Self {
-        self.look_and_settle(None).await;
+    pub async fn end(mut self) -> Self {
+        self.look_and_settle(true).await;
+        self.count_blocks().await;
         let mut missing = Vec::new();
         for row in self.rows().await {
             missing.extend(row.presented.unpaid_since_ms);
@@ -87,7 +88,7 @@ impl Life {
         let created = self.role.heading.created.unwrap_or(self.role.heading.start);
         self.set_time(created - self.role.heading.start);
         let recorded: Value = serde_json::from_str(step["request"]["body"].as_str().unwrap()).unwrap();
-        for (_, shop, full, extended) in WISHES {
+        for ((_, shop, full, extended), _) in self.role.hears.clone() {
             let mut order = recorded.clone();
             let members = order.as_object_mut().unwrap();
             for name in ["token", "fullNotifications", "extendedNotifications"] {
@@ -97,6 +98,9 @@ impl Life {
             members.extend(full.map(|full| ("fullNotifications".to_owned(), full.into())));
             if extended {
                 members.insert("extendedNotifications".to_owned(), true.into());
+            }
+            if self.role.settlement == Settlement::Bitpay {
+                members.insert("transactionSpeed".to_owned(), "medium".into());
             }
             if let Some(ends) = members.get("expirationTime").and_then(Value::as_i64) {
                 members.insert("expirationTime".to_owned(), (ends + self.later_ms).into());
@@ -117,40 +121,72 @@ impl Life {
             if outcomes.iter().any(|outcome| outcome.is_ok() != good) {
                 self.complaints.push(format!("{}: {}: {outcomes:?}", self.role.id, step["action"]));
             }
-        } else if ["ipn", "told"].iter().any(|what| step["what"] == **what) && is_end(step) {
+        } else if is_end(step) {
             self.set_time(t_ms + EARLY_MS);
         }
         self.settle().await;
-        let reading = self.role.readings.iter().find(|(t, _)| *t == t_ms).map(|(_, is)| is.clone());
-        if let Some(is) = reading {
-            self.look_and_settle(Some(&is)).await;
+        self.count_blocks().await;
+        if self.role.readings.contains(&t_ms) {
+            self.look_and_settle(false).await;
+            self.count_blocks().await;
         }
     }
 
-    /// The shops read their invoices, as most do now and then.
-    async fn look_and_settle(&self, is: Option<&str>) {
-        for (id, (_, shop, ..)) in self.ids.iter().zip(WISHES) {
-            let answer = self.shops[shop].read(id).await;
+    /// What BTCPay's public answer says while the first shop hears what it had not heard yet.
+    async fn count_blocks(&mut self) {
+        let heard = self.heard_of(&self.ids[0], 0).len();
+        if self.role.settlement == Settlement::Bitpay && heard > self.blocks.len() {
+            let customer = Shop::new(self.btcpay.address, [1; 32]);
+            let page = format!("/i/{}/status", self.ids[0]);
+            let shown = customer.send(Method::GET, &page, "", false).await.json();
+            let blocks = shown.get("receivedConfirmations").and_then(json::Value::as_number);
+            let blocks = match shown.get("status").and_then(json::Value::as_str) {
+                Some("Settled") => "settled",
+                _ => blocks.map_or("0", json::Number::text),
+            };
+            self.blocks.resize(heard, blocks.to_owned());
+        }
+    }
+
+    /// The shops read their invoices, as most do now and then. Where blocks are counted payferry polls, too,
+    /// as nobody tells it of single blocks.
+    async fn look_and_settle(&self, is_end: bool) {
+        if self.role.settlement == Settlement::Bitpay {
+            self.poll().await;
+        }
+        for (id, ((_, shop, ..), _)) in self.ids.iter().zip(&self.role.hears) {
+            let answer = self.shops[*shop].read(id).await;
             assert_eq!(answer.status, 200, "{}: {answer:?}", self.role.id);
         }
-        let gone = is.is_some_and(|is| is.starts_with("new") || is.starts_with("expired"));
         let started = Instant::now();
-        loop {
-            let rows = self.rows().await;
-            let unseen = |row: &InvoiceRow| {
-                let missed = row.presented.unpaid_since_ms;
-                if is.is_none() {
-                    missed.is_some()
-                } else {
-                    gone && row.presented.status == Status::Paid && missed.is_none()
-                }
-            };
-            if !rows.iter().any(unseen) || started.elapsed() > Duration::from_secs(15) {
-                break;
-            }
+        while self.has_unseen(is_end).await && started.elapsed() < Duration::from_secs(15) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.settle().await;
+    }
+
+    /// Whether payferry has not noticed yet that a payment is gone; at the end, that its time is over.
+    async fn has_unseen(&self, is_end: bool) -> bool {
+        let owner = self.btcpay.sandbox.owner();
+        self.rows().await.into_iter().zip(&self.ids).any(|(row, id)| {
+            let is_missed = row.presented.unpaid_since_ms.is_some();
+            let at_btcpay = owner.invoice(id).unwrap().status;
+            let is_gone = matches!(at_btcpay, sandbox::Status::New | sandbox::Status::Expired);
+            if is_end { is_missed } else { is_gone && row.presented.status == Status::Paid && !is_missed }
+        })
+    }
+
+    /// The time of the next poll is there. Anybody who knows the address can bring it about by a forged
+    /// notification, and no more than that.
+    async fn poll(&self) {
+        for id in &self.ids {
+            let url = self.btcpay.sandbox.owner().invoice(id).unwrap().notification_url.unwrap();
+            let (address, path) = url.strip_prefix("http://").and_then(|url| url.split_once('/')).unwrap();
+            let anybody = Shop::new(address.parse().unwrap(), [1; 32]);
+            let forged = r#"{"event":{"code":1006},"data":{"status":"complete"}}"#;
+            let answer = anybody.send(Method::POST, &format!("/{path}"), forged, false).await;
+            assert_eq!(answer.status, 200, "{}: {answer:?}", self.role.id);
+        }
     }
 
     async fn rows(&self) -> Vec<InvoiceRow> {
@@ -164,18 +200,26 @@ impl Life {
     /// Waits until BTCPay has nothing to tell and payferry nothing to do.
     async fn settle(&self) {
         let (owner, started) = (self.btcpay.sandbox.owner(), Instant::now());
-        let rows: Vec<String> = self.rows().await.into_iter().map(|row| row.row_id).collect();
         loop {
             let _ = owner.invoices();
-            if owner.waiting_notifications() == 0 {
-                let (due, _) = self.ledger.due(now_ms() + SOON_MS, 10_000).await.unwrap();
-                if !due.iter().any(|row| rows.contains(row)) {
-                    return;
-                }
+            let waiting = owner.waiting_notifications();
+            let due = self.due().await;
+            if waiting == 0 && due == 0 {
+                return;
             }
-            assert!(started.elapsed() < IN_VAIN_AFTER, "{}: no rest", self.role.id);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            if started.elapsed() > IN_VAIN_AFTER {
+                let log = owner.notification_log().join("\n");
+                panic!("{}: no rest: {waiting} at BTCPay, {due} in payferry\n{log}", self.role.id);
+            }
+            tokio::time::sleep(Duration::from_millis(40)).await;
         }
+    }
+
+    /// How many of its invoices payferry will look after soon.
+    async fn due(&self) -> i64 {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM invoices WHERE store_id = ? AND wake_at <= ?");
+        let soon = now_ms() + SOON_MS;
+        count.bind(&self.btcpay.store_id).bind(soon).fetch_one(&self.reads).await.unwrap()
     }
 
     pub fn heard(&self) -> usize {
@@ -187,27 +231,37 @@ impl Life {
         self.listening.iter().flat_map(Listening::heard).map(|heard| heard.body).collect()
     }
 
-    /// What the shops heard otherwise than the table says.
-    pub fn differences(&self) -> Vec<String> {
+    fn heard_of(&self, id: &str, shop: usize) -> Vec<Heard> {
+        let mut heard = self.listening[shop].heard();
+        heard.retain(|heard| heard.text("id") == id);
+        heard
+    }
+
+    /// How many alarms its invoices should raise.
+    pub fn alarms_expected(&self) -> usize {
+        self.ids.len() * self.role.alarms.split_whitespace().count()
+    }
+
+    /// What the shops heard, and the operator, otherwise than the table says.
+    pub fn differences(&self, raised: &Raised) -> Vec<String> {
         let mut wrong = self.complaints.clone();
-        let story = &self.role.story;
-        for (id, (wish, shop, ..)) in self.ids.iter().zip(WISHES) {
-            let heard = self.listening[shop].heard().into_iter().filter(|heard| heard.text("id") == *id);
-            let heard: Vec<Heard> = heard.collect();
-            let told = heard.iter().map(said).collect::<Vec<_>>().join(", ");
-            let expected = match wish {
-                "extended" => &story.extended,
-                "full" => &story.full,
-                "neither" => &story.neither,
-                "full_2021" => &story.full_2021,
-                _ if self.role.is_low => &story.neither_2021_low,
-                _ => &story.neither_2021,
-            };
+        let Role { id: life, settlement, alarms, hears, .. } = &self.role;
+        for (id, ((wish, shop, ..), expected)) in self.ids.iter().zip(hears) {
+            let heard = self.heard_of(id, *shop);
+            let told = match settlement {
+                Settlement::Btcpay => heard.iter().map(said).collect::<Vec<_>>(),
+                Settlement::Bitpay => heard.iter().zip(&self.blocks).map(said_at).collect(),
+            }
+            .join(", ");
             if told != *expected {
-                wrong.push(format!("{}, {wish}: heard `{told}`, not `{expected}`", self.role.id));
+                wrong.push(format!("{life}, {settlement}, {wish}: heard `{told}`, not `{expected}`"));
             }
             let disagrees = heard.iter().filter(|heard| !reads_agree(heard));
-            wrong.extend(disagrees.map(|heard| format!("{}, {wish}: {heard:?}", self.role.id)));
+            wrong.extend(disagrees.map(|heard| format!("{life}, {settlement}, {wish}: {heard:?}")));
+            let rung = raised.of(id);
+            if rung != *alarms {
+                wrong.push(format!("{life}, {settlement}, {wish}: alarms `{rung}`, not `{alarms}`"));
+            }
         }
         wrong
     }
@@ -218,6 +272,14 @@ fn said(heard: &Heard) -> String {
     match heard.text("exceptionStatus").as_str() {
         "" => heard.told(),
         exception => format!("{}+{exception}", heard.told()),
+    }
+}
+
+/// `1005 confirmed @1`; what is over has no blocks to count.
+fn said_at((heard, blocks): (&Heard, &String)) -> String {
+    match heard.text("status").as_str() {
+        "expired" | "invalid" => said(heard),
+        _ => format!("{} @{blocks}", said(heard)),
     }
 }
 
@@ -233,7 +295,8 @@ fn reads_agree(heard: &Heard) -> bool {
 }
 
 /// Told when a time was over.
-fn is_end(step: &Value) -> bool {
+pub fn is_end(step: &Value) -> bool {
     let text = step["body"].as_str().or(step["told"].as_str()).unwrap_or_default();
-    text.contains("expired") || text.contains("invalid")
+    let was_told = ["ipn", "told"].iter().any(|what| step["what"] == **what);
+    was_told && (text.contains("expired") || text.contains("invalid"))
 }

@@ -13,35 +13,41 @@ use payferry::ledger::{Facade, Ledger, Overrides, Store};
 use payferry::lifecycle::Lifecycle;
 use payferry::pairing::new_code;
 use payferry::sandbox::{Options, Sandbox};
-use serde_json::Value;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::cast::Role;
 use crate::life::Life;
 use crate::recorded_life::{self, Heading};
 use crate::support::process::free_address;
 use crate::support::{Shop, Stage, until};
-use crate::told::{self, Story};
 
 const HOUR: &str = "invalid_after_seconds = 3600";
 const PASSED: &str = "invalid_after_seconds = 1";
 
-/// What one life is: its name, what was recorded, what a shop hears of it.
-pub struct Role {
-    pub id: String,
-    pub heading: Heading,
-    pub steps: Vec<Value>,
-    pub readings: Vec<(i64, String)>,
-    pub story: Arc<Story>,
-    pub is_low: bool,
-}
-
 /// A BTCPay with a clock that the test sets.
 #[derive(Clone)]
 pub struct Btcpay {
+    /// What payferry calls it, and the store there.
+    name: String,
+    /// The store's id in the ledger.
+    pub store_id: String,
     pub sandbox: Sandbox,
     pub clock: Arc<AtomicI64>,
-    address: SocketAddr,
+    pub address: SocketAddr,
+}
+
+/// All that a life needs.
+pub struct Scene {
+    pub role: Role,
+    pub btcpay: Btcpay,
+    /// One of no particular era, and one that reads as BitPay wrote from 2021 on.
+    pub shops: [Shop; 2],
+    pub ledger: Arc<Ledger>,
+    /// The same ledger, for what no command asks.
+    pub reads: SqlitePool,
 }
 
 /// payferry and the BTCPays behind it.
@@ -51,27 +57,8 @@ pub struct House {
     notify: SocketAddr,
 }
 
-/// All lives that a shop behind payferry can have.
-pub fn cast() -> Vec<Role> {
-    let mut recordings: Vec<_> = recorded_life::lives().into_iter().map(Some).collect();
-    let mut lives = told::lives();
-    let mut cast = Vec::new();
-    for story in told::told().life.into_iter().map(Arc::new) {
-        for id in &story.lives {
-            let name = format!("life-{}", id.rsplit('/').next().unwrap());
-            let its = |one: &&mut Option<(Heading, _)>| one.as_ref().is_some_and(|(it, _)| it.id == name);
-            let (heading, steps) = recordings.iter_mut().find(its).and_then(Option::take).expect(id);
-            let life = lives.remove(id).unwrap();
-            let readings = life.readings.into_iter().map(|reading| (reading.t, reading.is)).collect();
-            let is_low = life.speed.as_deref() == Some("low");
-            cast.push(Role { id: id.clone(), heading, steps, readings, story: Arc::clone(&story), is_low });
-        }
-    }
-    cast
-}
-
 impl Btcpay {
-    async fn open(heading: &Heading) -> Self {
+    async fn open(name: String, heading: &Heading) -> Self {
         let clock = Arc::new(AtomicI64::new(heading.start));
         let hand = Arc::clone(&clock);
         let options = Options { clock: Arc::new(move || hand.load(Ordering::SeqCst)), ..Options::default() };
@@ -81,7 +68,7 @@ impl Btcpay {
         tokio::spawn(sandbox.clone().serve(listener, CancellationToken::new()));
         sandbox.owner().set_fee_rate(&heading.fee_rate);
         sandbox.owner().set_lag(heading.lag_ms.unwrap_or_default());
-        Self { sandbox, clock, address }
+        Self { store_id: format!("id-of-{name}"), name, sandbox, clock, address }
     }
 }
 
@@ -95,46 +82,54 @@ impl House {
              {HOUR}\npoll_every_seconds = 3600\nreads_per_second = 10000\ndeliveries_per_shop = 8\n"
         );
         for (number, role) in roles.into_iter().enumerate() {
-            let btcpay = Btcpay::open(&role.heading).await;
-            let url = format!("http://{}", btcpay.address);
-            write!(settings, "[btcpay.life-{number}]\npublic_url = \"{url}\"\n").unwrap();
+            let btcpay = Btcpay::open(format!("life-{number}"), &role.heading).await;
+            let Btcpay { name, address, .. } = &btcpay;
+            write!(settings, "[btcpay.{name}]\npublic_url = \"http://{address}\"\n").unwrap();
             cast.push((role, btcpay));
         }
         let stage = Stage::without_payferry(&settings, &free_address().to_string()).await;
         let rooms = Rooms::open(&stage.config()).await.unwrap();
-        for (number, (role, btcpay)) in cast.iter().enumerate() {
-            let (name, id) = (format!("life-{number}"), format!("id-of-life-{number}"));
-            rooms.ledger.add_store(&id, &name, &name, now_ms()).await.unwrap();
+        for (role, Btcpay { name, store_id, .. }) in &cast {
+            rooms.ledger.add_store(store_id, name, name, now_ms()).await.unwrap();
+            rooms.ledger.set_store(store_id, role.settlement, None).await.unwrap();
+        }
+        let stores = rooms.ledger.stores().await.unwrap();
+        for (role, btcpay) in &cast {
             let owner = btcpay.sandbox.owner();
             let upstream = owner.create_store(recorded_life::store(&role.heading));
             let code = owner.new_pairing_code(&upstream, "payferry").unwrap();
-            let store = store(&rooms.ledger, &name).await;
-            rooms.upstream.pair(&store, Some(&code), Duration::from_secs(20)).await.unwrap();
-            rooms.ledger.set_store_paired(&id, None, now_ms()).await.unwrap();
+            let store = stores.iter().find(|store| store.id == btcpay.store_id).unwrap();
+            rooms.upstream.pair(store, Some(&code), Duration::from_secs(20)).await.unwrap();
+            rooms.ledger.set_store_paired(&store.id, None, now_ms()).await.unwrap();
         }
         rooms.ledger.close().await;
         Self { stage: Some(stage.with_payferry().await), cast, notify }
     }
 
-    /// The lives, each with a shop of no particular era and one that reads as BitPay wrote from 2021 on.
-    pub async fn lives(&mut self) -> Vec<Life> {
-        let stage = self.stage.as_ref().unwrap();
-        let ledger = Arc::new(stage.ledger().await);
+    /// All that each life needs.
+    pub async fn scenes(&mut self) -> Vec<Scene> {
+        let (stage, ledger) = (self.stage(), Arc::new(self.stage().ledger().await));
         let mut shops = Vec::new();
-        for number in 0..self.cast.len() {
-            let store = store(&ledger, &format!("life-{number}")).await;
-            let number = u8::try_from(number + 1).unwrap();
+        let stores = ledger.stores().await.unwrap();
+        for (number, (_, btcpay)) in (1..).zip(&self.cast) {
+            let store = stores.iter().find(|store| store.id == btcpay.store_id).unwrap();
             shops.push([
-                shop(stage, &ledger, &store, [number, 1]).await,
-                shop(stage, &ledger, &store, [number, 2]).await,
+                shop(stage, &ledger, store, [number, 1]).await,
+                shop(stage, &ledger, store, [number, 2]).await,
             ]);
         }
         fix_era(&ledger, &shops).await;
-        let mut lives = Vec::new();
-        for ((role, btcpay), shops) in self.cast.drain(..).zip(shops) {
-            lives.push(Life::begin(role, btcpay, shops, Arc::clone(&ledger)).await);
-        }
-        lives
+        let options = SqliteConnectOptions::new().filename(stage.config().ledger.path).read_only(true);
+        let reads = SqlitePool::connect_with(options).await.unwrap();
+        let scene = |((role, btcpay), shops)| {
+            let (ledger, reads) = (Arc::clone(&ledger), reads.clone());
+            Scene { role, btcpay, shops, ledger, reads }
+        };
+        self.cast.drain(..).zip(shops).map(scene).collect()
+    }
+
+    pub fn stage(&self) -> &Stage {
+        self.stage.as_ref().unwrap()
     }
 
     /// payferry is started again, and a vanished payment has had its time.
@@ -150,11 +145,6 @@ impl House {
         stage.lifecycle = Lifecycle::new();
         self.stage = Some(stage.with_payferry().await);
     }
-}
-
-async fn store(ledger: &Ledger, name: &str) -> Store {
-    let stores = ledger.stores().await.unwrap();
-    stores.into_iter().find(|store| store.name == name).expect("the store was added")
 }
 
 /// A shop with a key of its own that entered a code for the store.

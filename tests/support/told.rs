@@ -26,7 +26,7 @@ pub struct Reading {
 pub struct Told {
     pub life: Vec<Story>,
     pub bitpay: Vec<BitpayStory>,
-    pub left_out: Vec<LeftOut>,
+    pub made_before: Vec<MadeBefore>,
 }
 
 #[derive(Deserialize)]
@@ -57,9 +57,11 @@ pub struct BitpayStory {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LeftOut {
+pub struct MadeBefore {
     pub reason: String,
     pub lives: Vec<String>,
+    pub reads: String,
+    pub every: Option<String>,
 }
 
 pub fn lives() -> BTreeMap<String, Life> {
