@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use self::owner::OwnerCommand;
+use crate::cli::voice::outln;
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::sandbox::Sandbox;
 
@@ -40,8 +41,8 @@ async fn serve(listen: SocketAddr, owner: SocketAddr, faster: u32) -> anyhow::Re
     let lifecycle = Lifecycle::new();
     let signals = Signals::install()?;
     let (api, owner) = (TcpListener::bind(listen).await?, TcpListener::bind(owner).await?);
-    println!("BTCPay look-alike  http://{}", api.local_addr()?);
-    println!("Its owner's page   http://{}", owner.local_addr()?);
+    outln!("BTCPay look-alike  http://{}", api.local_addr()?);
+    outln!("Its owner's page   http://{}", owner.local_addr()?);
     let sandbox = Sandbox::new(super::demo::sandbox_options().faster(faster));
     lifecycle.spawn("sandbox", sandbox.clone().serve(api, lifecycle.soft().clone()));
     lifecycle.spawn("owner", sandbox.serve_owner(owner, lifecycle.soft().clone()));

@@ -1,4 +1,5 @@
-//! Keys that a store had before, or that a rotation paired in vain: each must be dead at BTCPay.
+//! Keys that a store had before (also before it used BTCPay's API key), or that a rotation paired in vain: each
+//! must be dead at BTCPay.
 
 use super::believed;
 use super::finding::Finding;
@@ -6,7 +7,7 @@ use super::key::knows;
 use super::server::Btcpay;
 use crate::app::Rooms;
 use crate::bitid::Sin;
-use crate::ledger::Store;
+use crate::ledger::{Store, StoreCredentials};
 
 /// Most keys that are asked about, the newest first.
 const MOST: usize = 20;
@@ -17,7 +18,7 @@ struct Named {
     sin: Sin,
 }
 
-/// Every key but the one in use; `is_good`: BTCPay takes a signature on this way.
+/// Every key but the one in use; `is_good`: a signature is looked at on this way, so an unknown key is told.
 pub(super) async fn check(
     hop: &str,
     btcpay: &Btcpay,
@@ -25,7 +26,8 @@ pub(super) async fn check(
     store: &Store,
     is_good: bool,
 ) -> Vec<Finding> {
-    let mut numbers: Vec<u32> = (1..=store.last_epoch).filter(|number| *number != store.epoch).collect();
+    let in_use = (store.credentials == StoreCredentials::Key).then_some(store.epoch);
+    let mut numbers: Vec<u32> = (1..=store.last_epoch).filter(|number| Some(*number) != in_use).collect();
     numbers.reverse();
     let left_out = numbers.split_off(numbers.len().min(MOST));
     let tried = "see whether BTCPay refuses each of its other keys";
@@ -33,7 +35,8 @@ pub(super) async fn check(
         return Vec::new();
     }
     if !is_good {
-        let came = "not asked: its own key is not taken, so a refused one would tell nothing";
+        let came =
+            "not asked: signatures do not get through, or its own key is not taken, so nothing would be told";
         return vec![Finding::unknown(hop, tried, came).change("mend what is wrong above first")];
     }
     let (mut findings, mut dead) = (Vec::new(), Vec::new());

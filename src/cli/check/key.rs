@@ -21,7 +21,13 @@ pub(super) async fn check(btcpay: &Btcpay, seen: &Seen, rooms: &Rooms, store: &S
         return vec![Finding::wrong(&hop, "see whether it is paired", came).change(pair)];
     }
     match &store.credentials {
-        StoreCredentials::ApiKey(sealed) => vec![api_key(&hop, btcpay, rooms, store, sealed).await],
+        StoreCredentials::ApiKey(sealed) => {
+            let mut findings = vec![api_key(&hop, btcpay, rooms, store, sealed).await];
+            let key = rooms.secrets.store_key(&store.id, store.epoch);
+            let arrives = believed::signature_arrives(btcpay, &key).await;
+            findings.extend(former_keys::check(&hop, btcpay, rooms, store, arrives).await);
+            findings
+        }
         StoreCredentials::Key => {
             let key = rooms.secrets.store_key(&store.id, store.epoch);
             let mut findings = own_key(&hop, btcpay, seen, store, &key).await;
