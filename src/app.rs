@@ -203,7 +203,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     let erasing =
         retention::keep(rooms.ledger.clone(), config.ledger.retention_days, now_ms, lifecycle.soft().clone());
     lifecycle.spawn("retention", erasing);
-    notify(config, &rooms, &directory, &metrics, nudges, lifecycle).await?;
+    notify(config, &rooms, &directory, &metrics, (nudges, journal.clone()), lifecycle).await?;
     let walk = Arc::new(walk(config, rooms, directory, metrics, Ends { nudges: nudge, journal }, lifecycle));
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {
         let walk = Arc::clone(&walk);
@@ -219,7 +219,7 @@ async fn notify(
     rooms: &Rooms,
     directory: &Arc<Directory>,
     metrics: &Metrics,
-    nudges: mpsc::Receiver<String>,
+    (nudges, journal): (mpsc::Receiver<String>, Journal),
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<()> {
     let section = config.notify.clone();
@@ -234,6 +234,7 @@ async fn notify(
         upstream: Arc::clone(&rooms.upstream),
         deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout())?,
         metrics: metrics.clone(),
+        journal,
         clock: now_ms,
         random,
         config: section,

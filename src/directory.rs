@@ -94,6 +94,19 @@ impl Directory {
         sins.iter().any(|sin| snapshot.by_sin.contains_key(sin))
     }
 
+    /// Every credential of that name; only the picture in memory is asked.
+    #[must_use]
+    pub fn remembered(&self, name: CredentialName<'_>) -> Vec<Entry> {
+        let snapshot = self.snapshot.load();
+        match name {
+            CredentialName::Token(hash) => snapshot.by_token.get(hash).cloned().into_iter().collect(),
+            CredentialName::V1Key(hash) => snapshot.by_v1_key.get(hash).cloned().into_iter().collect(),
+            CredentialName::Sins(sins) => {
+                sins.iter().filter_map(|sin| snapshot.by_sin.get(sin)).flatten().cloned().collect()
+            }
+        }
+    }
+
     /// A store, by payferry's id for it.
     pub async fn store(&self, id: &str) -> Option<Arc<Store>> {
         self.find(|snapshot| snapshot.stores.get(id).cloned(), async { Ok(true) }).await

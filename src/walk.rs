@@ -47,7 +47,7 @@ use crate::adoption::Strangers;
 use crate::contract::{Endpoint, Generation};
 use crate::directory::Directory;
 use crate::divergence::request::ShopRequest;
-use crate::journal::Journal;
+use crate::journal::{Journal, noted_agent, proves};
 use crate::json::Value;
 use crate::ledger::{InvoiceRow, Ledger};
 use crate::pairing::PairingDesk;
@@ -162,7 +162,7 @@ impl Walk {
         let route = match routed.route {
             Ok(route) => route,
             Err(error) => {
-                self.observe_unserved(&request, routed.label);
+                record.divergences += self.observe_unserved(&request, routed.label);
                 return Err(error.into());
             }
         };
@@ -202,29 +202,32 @@ impl Walk {
         Register { directory: &self.directory, strangers: &self.strangers, secrets: &self.secrets }
     }
 
-    /// Notes what BTCPay would have made of a request. Where no store is known the agent is not told either:
-    /// anybody may send anything.
+    /// Notes what BTCPay would have made of a request. Where no store is known nothing was proved: anybody may
+    /// send anything.
     fn observe(&self, request: &Collected, record: &RequestRecord) -> u32 {
         let store = record.store.as_deref().unwrap_or_default();
-        let agent = if store.is_empty() { "" } else { &request.agent };
+        let agent = noted_agent(&request.agent, !store.is_empty() && proves(record.dialect));
         let witness = Witness { store, agent, journal: &self.journal };
         observe_request(&request.as_sent(&record.method), record.endpoint, &witness)
     }
 
-    /// The same for a call of BitPay's that payferry does not serve.
-    fn observe_unserved<B>(&self, request: &Request<B>, endpoint: &'static str) {
+    /// The same for a call of BitPay's that payferry does not serve. Nothing of it is verified, so the store is
+    /// the one that the caller claims, and only where it is a known one.
+    fn observe_unserved<B>(&self, request: &Request<B>, endpoint: &'static str) -> u32 {
         if !endpoint.starts_with("refused") {
-            return;
+            return 0;
         }
-        let witness = Witness { store: "", agent: "", journal: &self.journal };
-        let sent = ShopRequest {
-            method: request.method().as_str(),
-            target: request.uri().path(),
-            headers: &HeaderMap::new(),
-            body: &[],
-            json: None,
+        let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let store = authenticate::claimed_store(request.headers(), target, &self.directory);
+        let agent = agent(request.headers());
+        let witness = Witness {
+            store: store.as_ref().map_or("", |store| &store.name),
+            agent: noted_agent(&agent, false),
+            journal: &self.journal,
         };
-        observe_request(&sent, endpoint, &witness);
+        let (method, headers) = (request.method().as_str(), request.headers());
+        let sent = ShopRequest { method, target, headers, body: &[], json: None };
+        observe_request(&sent, endpoint, &witness)
     }
 
     async fn collect<B>(

@@ -12,8 +12,8 @@ use payferry::contract::endpoints::find;
 use payferry::contract::{Found, btcpay_answers, divergences};
 use payferry::divergence::request::{ShopRequest, inspect_request};
 use payferry::divergence::{
-    BtcpayCall, Echo, FailedAnswer, Kind, ListInspection, MOST, Shape, inspect, inspect_echo,
-    inspect_failure, inspect_link,
+    BtcpayCall, Echo, FailedAnswer, Kind, ListInspection, MOST, Notification, Sequence, Shape, inspect,
+    inspect_echo, inspect_failure, inspect_link, inspect_notification,
 };
 use payferry::json::{self, Object, Value};
 
@@ -242,7 +242,7 @@ fn ids_of(found: &[payferry::divergence::Divergence]) -> HashSet<&'static str> {
     found.iter().filter_map(|one| one.id).collect()
 }
 
-/// Life stories have them; here each is made from a recorded read.
+/// Life stories have most of them; here each is made from a recorded read.
 #[test]
 fn money_that_went_another_way() {
     for (change, id) in [
@@ -254,12 +254,72 @@ fn money_that_went_another_way() {
         (&[("status", r#""complete""#), ("btcPaid", r#""0.5""#)], "payment-after-complete-unmarked"),
         (&[("btcPaid", r#""0.00025""#), ("btcDue", r#""0.0""#)], "paid-in-full-shown-as-new"),
         (&[("paymentTotals", r#"{"BTC":35000.00}"#)], "network-fee-after-first-payment"),
+        (&[("status", r#""complete""#), ("btcPaid", r#""0.00024""#)], "payment-tolerance"),
+        (&[("status", r#""invalid""#), ("btcPaid", r#""0.00025""#)], "invalid-after-24h"),
+        (&[("cryptoInfo", "[{},{}]")], "one-currency-vs-many"),
     ] {
         let plain = Value::from(Object::new().with("data", edited(&[])));
         let answer = Value::from(Object::new().with("data", edited(change)));
         assert!(!ids_of(&inspect(BtcpayCall::ReadInvoice, &plain)).contains(id), "{id}");
         assert!(ids_of(&inspect(BtcpayCall::ReadInvoice, &answer)).contains(id), "{id}");
     }
+}
+
+fn notification(body: &Value) -> HashSet<&'static str> {
+    let headers = HeaderMap::new();
+    ids_of(&inspect_notification(&Notification { headers: &headers, many_lines: false, body }))
+}
+
+/// The recorded ones are looked at in tests/divergence_recordings.rs.
+#[test]
+fn what_a_notification_shows() {
+    let event = |code: &str, name: &str| {
+        let text = format!(r#"{{"event":{{"code":{code},"name":"{name}"}},"data":{{"status":"paid"}}}}"#);
+        json::parse(text.as_bytes()).unwrap()
+    };
+    let good = notification(&event("1003", "invoice_paidInFull"));
+    assert!(!good.contains("ipn-extended-extra-events") && !good.contains("ipn-flat-set-differs"));
+    assert!(!good.contains("ipn-pretty-printed") && !good.contains("ipn-cookies-kept"));
+    assert!(notification(&event("2009", "invoice_refund")).contains("ipn-event-code-collisions"));
+    let headers = HeaderMap::new();
+    for (code, name) in [("1003", "invoice_expired"), ("3000", "invoice_paidInFull"), ("null", "x")] {
+        let body = event(code, name);
+        let found = inspect_notification(&Notification { headers: &headers, many_lines: false, body: &body });
+        assert!(found.iter().any(|one| one.id.is_none() && one.pointer == "/event/code"), "{code} {name}");
+    }
+    let mut cookies = HeaderMap::new();
+    cookies.insert("cookie", "a=b".parse().unwrap());
+    cookies.insert("x-signature", "x".parse().unwrap());
+    let body = event("1003", "invoice_paidInFull");
+    let found =
+        ids_of(&inspect_notification(&Notification { headers: &cookies, many_lines: true, body: &body }));
+    assert!(found.contains("ipn-cookies-kept") && found.contains("ipn-pretty-printed"));
+    assert!(!found.contains("ipn-no-hmac"));
+    assert!(notification(&json::parse(b"[1]").unwrap()).contains("ipn-no-hmac"), "nonsense breaks nothing");
+}
+
+/// A retry repeats what was said ten minutes ago, perhaps after something newer.
+#[test]
+fn what_shows_only_between_two_notifications() {
+    let body = |status: &str, at: i64| {
+        json::parse(format!(r#"{{"status":"{status}","currentTime":{at}}}"#).as_bytes()).unwrap()
+    };
+    let mut sequence = Sequence::default();
+    let mut ids = |invoice: &str, status: &str, at: i64, arrived: i64| {
+        ids_of(&sequence.inspect(invoice, &body(status, at), arrived))
+    };
+    assert!(ids("a", "paid", 1_000, 1_000).is_empty());
+    assert!(ids("a", "paid", 1_000, 1_001).is_empty(), "the same moment is no retry");
+    let again = ids("a", "paid", 1_000, 601_000);
+    assert!(again.contains("ipn-retry-schedule") && again.contains("ipn-body-frozen"), "{again:?}");
+    assert!(ids("a", "confirmed", 602_000, 602_000).is_empty());
+    assert!(ids("a", "complete", 602_005, 602_010).contains("ipn-confirmed-complete-together"));
+    assert!(ids("a", "paid", 1_000, 1_201_000).contains("ipn-retry-overtakes"));
+    assert!(ids("b", "paid", 2_000, 1_201_000).is_empty(), "invoices have nothing to do with each other");
+    for other in 0..10_000 {
+        assert!(ids(&other.to_string(), "paid", 1, 1).is_empty(), "bounded");
+    }
+    assert!(ids("a", "paid", 1_000, 1_300_000).is_empty(), "forgotten");
 }
 
 #[test]
@@ -334,6 +394,8 @@ fn the_table_of_requests() {
     let plain = r#"{"price":10,"currency":"EUR","fullNotifications":true}"#;
     assert!(ids("POST", "/invoices", plain).is_empty(), "{:?}", ids("POST", "/invoices", plain));
     assert!(ids("GET", "/invoices?dateStart=01/02/2026&limit=5", "").is_empty());
+    assert!(ids("GET", "/invoice?id=Ab1&view=popup", "").contains("browser-view-popup"));
+    assert!(!ids("GET", "/invoice?id=Ab1&view=modal", "").contains("browser-view-popup"));
     for row in &requests().member {
         let value = match row.when {
             When::Absent => None,
@@ -351,6 +413,7 @@ fn the_table_of_requests() {
             When::Bitcoin => Some(r#"["BTC"]"#.to_owned()),
             When::NoSpeed => Some(r#""HIGH""#.to_owned()),
             When::NoHttpsAddress => Some(r#""http://a.b/""#.to_owned()),
+            When::HasUserName => Some(r#""https://shop:secret@a.b/""#.to_owned()),
             When::Long => Some(format!("\"{}\"", "x".repeat(2000))),
             When::NoUsDate | When::NoCount | When::BadCount | When::NoPairs => panic!("for queries"),
         };

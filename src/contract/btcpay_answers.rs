@@ -1,5 +1,5 @@
-//! BitPay's rules for each member of BTCPay's answers (`contract/btcpay-invoice.toml`,
-//! `contract/btcpay-answers.toml`), as trees to walk beside an answer.
+//! BitPay's rules for each member of BTCPay's answers and notifications (`contract/btcpay-invoice.toml`,
+//! `contract/btcpay-answers.toml`, `contract/btcpay-notification.toml`), as trees to walk beside them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::divergences::Kind;
 
-/// The calls at BTCPay whose answers payferry reads.
+/// The calls at BTCPay whose answers payferry reads, and what BTCPay says unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BtcpayCall {
@@ -28,11 +28,13 @@ pub enum BtcpayCall {
     CreateToken,
     /// `GET /tokens`.
     ListTokens,
+    /// What BTCPay posts when an invoice has changed.
+    Notification,
 }
 
 impl BtcpayCall {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CreateInvoice,
         Self::ReadInvoice,
         Self::ListInvoices,
@@ -41,6 +43,7 @@ impl BtcpayCall {
         Self::ListRatesV1,
         Self::CreateToken,
         Self::ListTokens,
+        Self::Notification,
     ];
 
     /// Its name in logs, metrics and the journal; never changes. The same as BitPay's call of that meaning.
@@ -55,6 +58,7 @@ impl BtcpayCall {
             Self::ListRatesV1 => "rates_v1",
             Self::CreateToken => "create_token",
             Self::ListTokens => "list_tokens",
+            Self::Notification => "notification",
         }
     }
 }
@@ -125,6 +129,12 @@ pub enum Rule {
     AboveSubtotals,
     /// Not above btcPrice while complete without an exception.
     PaidTwice,
+    /// Not below btcPrice while paid or complete without an exception.
+    PaidLess,
+    /// Not invalid without anybody's mark while btcPaid is above zero.
+    InvalidThoughPaid,
+    /// The array has one item at most.
+    OneAtMost,
     /// The array has items.
     NotEmpty,
     /// The array has items with another member than `merchant`.
@@ -219,10 +229,24 @@ impl Place {
     }
 }
 
+/// An event of which BTCPay notifies.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Its number.
+    pub code: i64,
+    /// Its name.
+    pub name: String,
+    /// Catalogue ids of how it is not BitPay's.
+    pub ids: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     member: Vec<Member>,
+    #[serde(default)]
+    event: Vec<Event>,
 }
 
 fn read(text: &str) -> Vec<Member> {
@@ -233,12 +257,20 @@ static INVOICE: LazyLock<Vec<Member>> =
     LazyLock::new(|| read(include_str!("../../contract/btcpay-invoice.toml")));
 static OTHERS: LazyLock<Vec<Member>> =
     LazyLock::new(|| read(include_str!("../../contract/btcpay-answers.toml")));
+static NOTIFICATION: LazyLock<File> =
+    LazyLock::new(|| super::built_in(include_str!("../../contract/btcpay-notification.toml")));
 static TREES: LazyLock<BTreeMap<BtcpayCall, Place>> =
     LazyLock::new(|| BtcpayCall::ALL.into_iter().map(|call| (call, grow(call))).collect());
 
-/// Every row of both tables.
+/// Every row of all tables.
 pub fn members() -> impl Iterator<Item = &'static Member> {
-    INVOICE.iter().chain(OTHERS.iter())
+    INVOICE.iter().chain(OTHERS.iter()).chain(NOTIFICATION.member.iter())
+}
+
+/// The events of which BTCPay notifies.
+#[must_use]
+pub fn events() -> &'static [Event] {
+    &NOTIFICATION.event
 }
 
 /// The places of a call's good answer.
@@ -278,16 +310,18 @@ fn grow(call: BtcpayCall) -> Place {
             plant(&member.pointer, member, in_list && member.pointer.starts_with("/data"));
         });
     }
-    OTHERS.iter().filter(|member| member.calls.contains(&call)).for_each(|member| {
+    let others = OTHERS.iter().chain(NOTIFICATION.member.iter());
+    others.filter(|member| member.calls.contains(&call)).for_each(|member| {
         plant(&member.pointer, member, false);
     });
     let start = match call {
         BtcpayCall::ListInvoices => "/data/*",
+        BtcpayCall::Notification => "",
         _ => "/data",
     };
     let mut next = 0;
     let mut tree = ripen(root, String::new(), &mut next);
-    if is_invoice {
+    if is_invoice || call == BtcpayCall::Notification {
         mark(&mut tree, start);
     }
     tree

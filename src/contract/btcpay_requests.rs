@@ -52,6 +52,8 @@ pub enum When {
     NoSpeed,
     /// It is there and no absolute https address, or one with a user name.
     NoHttpsAddress,
+    /// An address with a user name.
+    HasUserName,
     /// A text of more than 1000 characters.
     Long,
     /// It is there and not MM/DD/YYYY.

@@ -163,7 +163,7 @@ pub struct Known {
     pub advice: String,
     /// What payferry must serve before the repair is there: a call like `GET /rates`, or `notifications`.
     needs: Option<String>,
-    /// The exchanges that show it, `file/name`.
+    /// The exchanges that show it, `file/name`; `life/name` for a life story.
     pub recordings: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ pub mod eras;
 pub mod errors;
 pub mod invoice_fields;
 pub mod notifications;
+pub mod products;
 pub mod wallets;
 
 pub use currencies::currencies;

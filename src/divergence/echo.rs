@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::notification::by_catalogue;
 use super::{BtcpayCall, Divergence, Kind, Shape};
 use crate::json::{self, Object, Value};
 
@@ -69,6 +70,21 @@ fn invoice(echo: &Echo<'_>, data: &Value, add: &mut Add<'_>) {
     if made && before.is_some() && before != after {
         add("/data/price", Kind::Semantics, Some("price-clamped-rounded"), Shape::of(data.get("price")));
     }
+    speed(sent, data, add);
+}
+
+/// With high speed BTCPay is done before there is a block, and never looks again (recorded:
+/// life-high-settled-then-double-spent). An invoice of nothing is complete from the start.
+fn speed(sent: &Object, data: &Value, add: &mut Add<'_>) {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let high = text(sent.last_any_case("transactionSpeed")).as_deref() == Some("high");
+    let complete = text(data.get("status")).as_deref() == Some("complete");
+    let marked = text(data.get("exceptionStatus")).as_deref() == Some("marked");
+    let unpaid = text(data.get("btcPaid")).is_none_or(|paid| !paid.bytes().any(|b| matches!(b, b'1'..=b'9')));
+    if high && complete && !marked && !unpaid {
+        let shape = Shape::of(data.get("status"));
+        add("/data/status", Kind::Semantics, Some("zero-conf-complete-is-final"), shape);
+    }
 }
 
 fn buyer(echo: &Echo<'_>, data: &Value, add: &mut Add<'_>) {
@@ -133,6 +149,18 @@ fn new_token(sent: &Object, token: &Value, add: &mut Add<'_>) {
             Shape::of(code),
         );
     }
+}
+
+/// What the checkout's public status shows, which anybody may read who knows the invoice; `answer` is None
+/// where BTCPay says that there is none, though there is an invoice.
+#[must_use]
+pub fn inspect_public_status(answer: Option<&Value>) -> Option<Divergence> {
+    let Some(answer) = answer else {
+        return by_catalogue("browser-archived-404", "", Shape::Absent);
+    };
+    let private = ["customerEmail", "orderId", "storeId"];
+    let shown = private.into_iter().find_map(|name| answer.get(name))?;
+    by_catalogue("browser-status-json-public", "", Shape::of(Some(shown)))
 }
 
 /// Whether the checkout link leads to where BTCPay's public address is: it is made of what the request

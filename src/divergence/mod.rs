@@ -1,8 +1,9 @@
 //! Seeing where BTCPay is not BitPay: one divergence is a place, a kind, and its id in the catalogue.
 //!
 //! What can be looked at: a good answer (`inspect`, or item by item `ListInspection`), what of the
-//! shop's own words came back in it (`echo`), a failure (`inspect_failure`), and a shop's request,
-//! whose repair hides what BTCPay would have made of it (`request`).
+//! shop's own words came back in it (`echo`), a failure (`inspect_failure`), a notification, what
+//! shows only between two of them (`sequence`), and a shop's request, whose repair hides what BTCPay would
+//! have made of it (`request`).
 //!
 //! Values never leave this room: a pointer and a kind say what differs, a [`Shape`] of what size it was.
 
@@ -10,17 +11,21 @@ mod echo;
 mod failure;
 mod inspect;
 mod list;
+mod notification;
 pub mod request;
 mod rules;
+mod sequence;
 mod shape;
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
-pub use echo::{Echo, inspect_echo, inspect_link};
+pub use echo::{Echo, inspect_echo, inspect_link, inspect_public_status};
 pub use failure::{FailedAnswer, inspect_failure};
 pub use inspect::{MOST, inspect};
 pub use list::ListInspection;
+pub use notification::{Notification, created_before_answer, inspect_notification};
+pub use sequence::{Sequence, inspect_change};
 pub use shape::Shape;
 
 pub use crate::contract::btcpay_answers::BtcpayCall;

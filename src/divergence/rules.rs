@@ -61,6 +61,16 @@ pub(super) fn breaks(check: &Check, value: &Value, invoice: &Invoice<'_>) -> boo
             let price = invoice.text("btcPrice").and_then(satoshi);
             invoice.complete() && invoice.exception().is_none() && price.is_some() && paid > price
         }
+        Rule::PaidLess => {
+            let paid = value.as_str().and_then(satoshi);
+            let price = invoice.text("btcPrice").and_then(satoshi);
+            let done = matches!(invoice.text("status"), Some("paid" | "complete"));
+            done && invoice.exception().is_none() && paid > Some(0) && paid < price
+        }
+        Rule::InvalidThoughPaid => {
+            value.as_str() == Some("invalid") && invoice.paid() && invoice.exception() != Some("marked")
+        }
+        Rule::OneAtMost => value.as_array().is_some_and(|items| items.len() > 1),
         Rule::NotEmpty => value.as_array().is_some_and(<[Value]>::is_empty),
         Rule::OtherThanMerchant => merchant_alone(value),
         Rule::NotBitcoinAlone => bitcoin_alone(value),

@@ -4,6 +4,7 @@
 //! Whoever notes a sighting takes a lock for some microseconds and never touches the disk. Memory is
 //! bounded: what is alike (same call, store, agent and findings) is one entry with a count.
 
+mod agent;
 mod keep;
 mod tally;
 
@@ -16,11 +17,12 @@ use self::tally::{Alike, Tally};
 use crate::divergence::{self, Divergence};
 use crate::telemetry::Metrics;
 
+pub use agent::{noted_agent, proves};
 pub use keep::Keeper;
 
 /// Rows of the ledger beyond which agents are no longer told apart; there are never more than twice as many.
 pub const MOST_ROWS: u32 = 20_000;
-/// Most places that are remembered as told; beyond it every new sight is an event.
+/// Most places that are remembered as told; beyond it nothing is an event any more, only counted and kept.
 const MOST_TOLD: usize = 20_000;
 
 /// Where something was seen.
@@ -95,7 +97,11 @@ impl Journal {
         let Sighting { endpoint, store, agent } = sighting;
         let place = format!("{endpoint} {store} {agent} {} {}", one.kind.name(), one.pointer);
         let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.len() >= MOST_TOLD || told.insert(place)
+        let news = told.len() < MOST_TOLD && told.insert(place);
+        if news && told.len() == MOST_TOLD {
+            tracing::warn!(places = MOST_TOLD, "divergence_events_end");
+        }
+        news
     }
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {

@@ -1,9 +1,43 @@
 //! Looking for invoices by something else than one id.
 
+use sqlx::Row;
+
 use super::invoices::{COLUMNS, InvoiceRow, invoice};
 use super::{Ledger, LedgerError, sqlite};
 
+/// Whose invoice BTCPay notifies of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notified {
+    /// Name of the store.
+    pub store: String,
+    /// Agent of the create.
+    pub agent: String,
+    /// Dialect of the create.
+    pub dialect: String,
+    /// Whether the create was answered before.
+    pub answered: bool,
+}
+
 impl Ledger {
+    /// Whose invoice has this address for notifications; None where none has.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn notified(&self, notification_id: &str) -> Result<Option<Notified>, LedgerError> {
+        let sql = "SELECT stores.name, agent, dialect, invoice_id FROM invoices \
+                   JOIN stores ON stores.id = store_id WHERE notification_id = ? AND relayed = 1";
+        let row = sqlx::query(sql).bind(notification_id).fetch_optional(&self.reads).await;
+        let read = |row: sqlx::sqlite::SqliteRow| {
+            Ok(Notified {
+                store: row.try_get("name")?,
+                agent: row.try_get("agent")?,
+                dialect: row.try_get("dialect")?,
+                answered: row.try_get::<Option<String>, _>("invoice_id")?.is_some(),
+            })
+        };
+        row.map_err(sqlite::error)?.map(read).transpose().map_err(sqlite::error)
+    }
+
     /// Those invoices of a store that were made through payferry, of so many ids of BTCPay's.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub use credentials::{Credential, CredentialKind, CredentialName, NotificationFo
 pub use divergences::{DivergenceRow, DivergenceWriter, OTHER_AGENTS};
 pub use existing::try_to_write;
 pub use invoice_record::InvoiceRecord;
+pub use invoice_search::Notified;
 pub use invoices::{InvoiceRow, InvoiceState, NewInvoice, Reservation};
 pub use notifications::{AlarmRow, NotificationRow, Outbox, Replay};
 pub use notify::{Attended, NewNotification, Settled, Told, Waiting};

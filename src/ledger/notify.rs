@@ -15,6 +15,8 @@ pub struct Attended {
     pub credential_id: Option<String>,
     /// Dialect of the create.
     pub dialect: String,
+    /// Agent of the create.
+    pub agent: String,
     /// The store's settlement at the create; None for one that was made before this was kept.
     pub settlement: Option<Settlement>,
     /// When BTCPay's id was bound, milliseconds since 1970.
@@ -199,6 +201,7 @@ fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
         row: invoices::invoice(row)?,
         credential_id: row.try_get("credential_id").map_err(sqlite::error)?,
         dialect: row.try_get("dialect").map_err(sqlite::error)?,
+        agent: row.try_get("agent").map_err(sqlite::error)?,
         settlement: settlement(row)?,
         bound_at: get("updated_at")?,
         wakes: get("wakes")?,

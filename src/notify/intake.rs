@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Notifier;
+use super::witness::Arrived;
 use crate::json::{self, Value};
 
 /// Longest body that is read; BTCPay's have about 1 kB plus the shop's posData.
@@ -47,15 +48,16 @@ pub async fn serve(listener: TcpListener, notifier: Arc<Notifier>, stop: Cancell
             continue;
         };
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let notifier = Arc::clone(&notifier);
+        let (notifier, stop) = (Arc::clone(&notifier), stop.clone());
         tokio::spawn(async move {
-            converse(stream, notifier).await;
+            converse(stream, notifier, stop).await;
             drop(place);
         });
     }
 }
 
-async fn converse(stream: TcpStream, notifier: Arc<Notifier>) {
+/// BTCPay keeps its connections open: at the stop each ends after the request that it is in.
+async fn converse(stream: TcpStream, notifier: Arc<Notifier>, stop: CancellationToken) {
     let service = service_fn(move |request| {
         let notifier = Arc::clone(&notifier);
         async move { Ok::<_, Infallible>(answer(&notifier, request).await) }
@@ -64,12 +66,20 @@ async fn converse(stream: TcpStream, notifier: Arc<Notifier>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_WITHIN)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "notify_connection_ended");
     }
 }
 
-async fn answer(notifier: &Notifier, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+async fn answer(notifier: &Arc<Notifier>, request: Request<Incoming>) -> Response<Empty<Bytes>> {
     let status = take(notifier, request).await;
     let mut response = Response::new(Empty::new());
     *response.status_mut() = status;
@@ -77,7 +87,7 @@ async fn answer(notifier: &Notifier, request: Request<Incoming>) -> Response<Emp
     response
 }
 
-async fn take(notifier: &Notifier, request: Request<Incoming>) -> StatusCode {
+async fn take(notifier: &Arc<Notifier>, request: Request<Incoming>) -> StatusCode {
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED;
     }
@@ -85,10 +95,17 @@ async fn take(notifier: &Notifier, request: Request<Incoming>) -> StatusCode {
     let Some(id) = path.rsplit('/').next().filter(|id| is_id(id)).map(str::to_owned) else {
         return StatusCode::NOT_FOUND;
     };
-    let body = Limited::new(request.into_body(), LONGEST_BODY).collect();
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, LONGEST_BODY).collect();
     let Ok(Ok(body)) = tokio::time::timeout(BODY_WITHIN, body).await else { return StatusCode::BAD_REQUEST };
-    let event = event(&body.to_bytes());
+    let body = body.to_bytes();
+    let members = json::parse(&body).ok();
+    let event = members.as_ref().and_then(event);
     notifier.metrics.notified(if event.is_some() { "enveloped" } else { "flat" });
+    if let Some(members) = members {
+        let many_lines = body.contains(&b'\n');
+        notifier.observe_notification(Arrived { id: id.clone(), headers: head.headers, many_lines, members });
+    }
     // Each event has a flat twin with the same data right before it (recorded: life-exact-medium-both).
     let is_test = id.starts_with(TEST);
     if !is_test && event.is_none_or(|code| code == CREATED) {
@@ -115,8 +132,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// The event's code, where the body has an envelope.
-fn event(body: &[u8]) -> Option<String> {
-    let body = json::parse(body).ok()?;
+fn event(body: &Value) -> Option<String> {
     let code = body.get("event")?.get("code").and_then(Value::as_number)?.text();
     (code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.to_owned())
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Notifier;
 use super::attend::Case;
 use super::outages::{Change, Sign};
-use crate::json::{Object, Value};
+use crate::json::{Number, Object, Value};
 use crate::ledger::{Attended, LedgerError, Store};
 use crate::presented::{PublicStatus, Seen, Settings, Settlement, Speed};
 use crate::walk::facts::{Facts, FactsError};
@@ -62,21 +62,15 @@ impl Notifier {
         }
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
         self.note(case, &answer).await?;
-        let facts = Facts::of_answer(&answer?)?;
+        let answer = answer?;
+        self.observe_look(case, &answer);
+        let facts = Facts::of_answer(&answer)?;
         let settlement = invoice.settlement.unwrap_or(store.settlement);
         let settings = self.settings(settlement, words);
         let mut seen = facts.seen().map_err(|_| LookError::Status)?;
         let counts = settings.settlement.rule(settings.speed).confirmations.is_some();
         if counts && facts.status == "paid" {
-            seen.public = match self.public(store, id).await {
-                Ok(public) => public,
-                // The signed read stands: without the count of blocks only `confirmed` comes later.
-                Err(error) => {
-                    self.metrics.attend_failed();
-                    tracing::warn!(invoice = id, store = store.name, %error, "invoice_not_seen");
-                    None
-                }
-            };
+            seen.public = self.public(case, id).await;
         }
         Ok(Looked { facts, seen, settings })
     }
@@ -92,16 +86,19 @@ impl Notifier {
         }
     }
 
-    async fn public(&self, store: &Store, id: &str) -> Result<Option<PublicStatus>, LookError> {
-        let answer = self.upstream.public_status(store, id, LOOK_WITHIN).await?;
-        let text = |name: &str| answer.get(name).and_then(Value::as_str);
-        let due = text("due").and_then(|due| crate::json::Number::parse(due).ok());
-        let confirmations = answer.get("receivedConfirmations").and_then(Value::as_number);
-        Ok(Some(PublicStatus {
-            processing: text("status") == Some("Processing"),
-            nothing_due: due.is_some_and(|due| due.is_zero()),
-            confirmations: confirmations.and_then(|count| count.text().parse().ok()),
-        }))
+    async fn public(&self, case: &Case<'_>, id: &str) -> Option<PublicStatus> {
+        let store = case.store;
+        let answer = self.upstream.public_status(store, id, LOOK_WITHIN).await;
+        self.observe_public(case, answer.as_ref());
+        match answer {
+            Ok(answer) => Some(counted(&answer)),
+            // The signed read stands: without the count of blocks only `confirmed` comes later.
+            Err(error) => {
+                self.metrics.attend_failed();
+                tracing::warn!(invoice = id, store = store.name, %error, "invoice_not_seen");
+                None
+            }
+        }
     }
 
     /// What the end of a look says of the server. After an outage everything open is looked at: BTCPay forgets
@@ -133,5 +130,17 @@ impl Notifier {
     /// The store of an invoice.
     pub(super) async fn store(&self, invoice: &Attended) -> Option<Arc<Store>> {
         self.directory.store(&invoice.row.store_id).await
+    }
+}
+
+/// The blocks that the public status counts.
+fn counted(answer: &Value) -> PublicStatus {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let due = text("due").and_then(|due| Number::parse(due).ok());
+    let confirmations = answer.get("receivedConfirmations").and_then(Value::as_number);
+    PublicStatus {
+        processing: text("status") == Some("Processing"),
+        nothing_due: due.is_some_and(|due| due.is_zero()),
+        confirmations: confirmations.and_then(|count| count.text().parse().ok()),
     }
 }

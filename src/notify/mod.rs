@@ -16,6 +16,7 @@ mod schedule;
 pub mod select;
 pub mod sign;
 mod unseen;
+mod witness;
 
 use std::sync::Arc;
 
@@ -28,9 +29,11 @@ pub use self::sign::signature;
 
 use self::hosts::Hosts;
 pub use self::outbox::context as body_context;
+use self::witness::Notifications;
 use crate::config::NotifySection;
 use crate::delivery::Deliveries;
 use crate::directory::Directory;
+use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
@@ -44,10 +47,12 @@ pub struct Notifier {
     upstream: Arc<Upstream>,
     deliveries: Deliveries,
     metrics: Metrics,
+    journal: Journal,
     clock: fn() -> i64,
     random: fn(&mut [u8]),
     config: NotifySection,
     hosts: Hosts,
+    notifications: Notifications,
     pace: DefaultDirectRateLimiter,
     outages: outages::Outages,
     unkept: outbox::Unkept,
@@ -68,6 +73,8 @@ pub struct NotifierParts {
     pub deliveries: Deliveries,
     /// Counters.
     pub metrics: Metrics,
+    /// Where divergences are noted.
+    pub journal: Journal,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
     /// Fills with random bytes.
@@ -87,6 +94,7 @@ impl Notifier {
             upstream,
             deliveries,
             metrics,
+            journal,
             clock,
             random,
             config,
@@ -98,8 +106,10 @@ impl Notifier {
             upstream,
             deliveries,
             metrics,
+            journal,
             clock,
             random,
+            notifications: Notifications::default(),
             hosts: Hosts::new(config.deliveries_per_shop),
             pace: engine::pace(config.reads_per_second),
             config,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use payferry::app::{self, Rooms};
 use payferry::delivery::Deliveries;
 use payferry::directory::Directory;
+use payferry::journal::Journal;
 use payferry::notify::{Notifier, NotifierParts};
 use payferry::telemetry::Metrics;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
@@ -61,6 +62,7 @@ impl Ahead {
             upstream,
             deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout()).unwrap(),
             metrics: Metrics::new(),
+            journal: Journal::new(Metrics::new(), app::now_ms).0,
             clock,
             random: app::random,
             config: section,

@@ -26,6 +26,7 @@ pub(super) fn meets(when: When, value: Option<&Value>) -> bool {
         When::Bitcoin => codes(there).any(|code| code.eq_ignore_ascii_case("BTC")),
         When::NoSpeed => there.is_some() && !matches!(text, Some("high" | "medium" | "low")),
         When::NoHttpsAddress => there.is_some() && !text.is_some_and(is_https_address),
+        When::HasUserName => text.is_some_and(has_user_name),
         When::Long => text.is_some_and(|text| text.len() > LONG),
         When::NoUsDate | When::NoCount | When::BadCount | When::NoPairs => false,
     }
@@ -84,6 +85,10 @@ fn is_https_address(text: &str) -> bool {
         let authority = uri.authority().map(http::uri::Authority::as_str);
         uri.scheme_str() == Some("https") && authority.is_some_and(|authority| !authority.contains('@'))
     })
+}
+
+fn has_user_name(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| uri.authority().is_some_and(|it| it.as_str().contains('@')))
 }
 
 /// `MM/DD/YYYY`, its slashes encoded or not.

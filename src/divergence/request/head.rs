@@ -25,8 +25,15 @@ pub(super) fn inspect(request: &ShopRequest<'_>, found: &mut Vec<Divergence>) {
         ["invoices"] if request.method == "GET" => query(BtcpayCall::ListInvoices, request, &mut add),
         ["rates"] => query(BtcpayCall::ListRates, request, &mut add),
         ["api", "rates"] => add("rates-v1-store", Shape::Absent),
+        ["invoice"] if in_a_frame(request) => add("browser-view-popup", Shape::Absent),
         _ => {}
     }
+}
+
+/// A page of BitPay's that is opened inside a shop's page, by its own script or by hand.
+fn in_a_frame(request: &ShopRequest<'_>) -> bool {
+    form_urlencoded::parse(request.query().as_bytes())
+        .any(|(name, value)| name == "view" && matches!(&*value, "popup" | "iframe"))
 }
 
 /// The one segment of a path like `/invoices` or `/invoices/`.

@@ -2,6 +2,7 @@
 //! reading one invoice, nobody in particular. Which of them a call takes: `contract/dialects.toml`.
 
 mod api_key;
+mod refused;
 mod signature;
 mod token;
 
@@ -18,6 +19,7 @@ use crate::json::Value;
 use crate::ledger::{Facade, Overrides, Store};
 use crate::secrets::{MasterSecret, short_hash, token_hash};
 
+pub use refused::claimed_store;
 pub use signature::{signed_url, signer};
 
 /// Why the caller is refused.

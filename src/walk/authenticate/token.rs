@@ -11,7 +11,12 @@ pub(super) fn of(presented: &Presented<'_>) -> Option<String> {
     if let Some(token) = presented.json.and_then(token_of).filter(|token| !token.is_empty()) {
         return Some(token.to_owned());
     }
-    let query = presented.url.target.split_once('?')?.1;
+    in_query(presented.url.target)
+}
+
+/// The token of a query.
+pub(super) fn in_query(target: &str) -> Option<String> {
+    let query = target.split_once('?')?.1;
     let token = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token")?.1;
     Some(token.into_owned()).filter(|token| !token.is_empty())
 }

@@ -46,7 +46,7 @@ fn scribe(call: &Call<'_>, shop: &Shop) -> Scribe {
         ledger: walk.ledger.clone(),
         secrets: Arc::clone(&walk.secrets),
         era: call.request.era(shop.overrides.era),
-        agent: call.request.agent.clone(),
+        agent: call.noted_agent().to_owned(),
         journal: walk.journal.clone(),
     }
 }

@@ -28,6 +28,7 @@ use super::{Arrival, Walk};
 use crate::bitid::ReceivedUrl;
 use crate::contract::{Endpoint, Era, Generation};
 use crate::divergence::request::ShopRequest;
+use crate::journal::{noted_agent, proves};
 use crate::json::{Object, Value};
 use crate::telemetry::RequestRecord;
 
@@ -160,7 +161,12 @@ impl Call<'_> {
 
     /// Who was answered, for the journal.
     fn witness<'a>(&'a self, store: &'a str) -> Witness<'a> {
-        Witness { store, agent: &self.request.agent, journal: &self.walk.journal }
+        Witness { store, agent: self.noted_agent(), journal: &self.walk.journal }
+    }
+
+    /// The shop's software, as far as it is noted: a buyer's browser reads too.
+    fn noted_agent(&self) -> &str {
+        noted_agent(&self.request.agent, proves(self.record.dialect))
     }
 
     /// Milliseconds since 1970.
