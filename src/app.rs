@@ -31,6 +31,8 @@ use crate::walk::{Arrival, Limits, Walk};
 
 /// Invoices that reads asked to look at; more than these are found by polls.
 const WAITING_NUDGES: usize = 1024;
+/// How often the ledger's write-ahead log is carried over, where no commit has done it.
+const CARRY_OVER_EVERY: Duration = Duration::from_secs(60);
 
 /// Where payferry listens, once it does.
 #[derive(Debug, Clone, Copy)]
@@ -203,6 +205,8 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle) -> anyhow::Result<Add
     let erasing =
         retention::keep(rooms.ledger.clone(), config.ledger.retention_days, now_ms, lifecycle.soft().clone());
     lifecycle.spawn("retention", erasing);
+    let log_kept_short = rooms.ledger.clone().keep_log_short(CARRY_OVER_EVERY, lifecycle.soft().clone());
+    lifecycle.spawn("carry over", log_kept_short);
     notify(config, &rooms, &directory, &metrics, (nudges, journal.clone()), lifecycle).await?;
     let walk = Arc::new(walk(config, rooms, directory, metrics, Ends { nudges: nudge, journal }, lifecycle));
     edge::serve(listeners, &witness, lifecycle, move |arrival: edge::Arrival, request| {

@@ -128,11 +128,11 @@ impl Directory {
         Ok(())
     }
 
-    /// Watches for commits of other processes until told to stop.
+    /// Watches for changes of stores and credentials, by whatever process, until told to stop.
     pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let mut last = None;
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let version = self.ledger.version().await;
+            let version = self.ledger.directory_version().await;
             let changed = match version {
                 Ok(version) if last == Some(version) => continue,
                 // Only what was really read counts as seen: else a revoked credential would go on.

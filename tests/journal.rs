@@ -259,3 +259,192 @@ async fn memory_is_bounded_and_what_finds_no_room_is_counted() {
     let all = r#"payferry_divergences_total{endpoint="read_invoice",kind="extra_field",id="uncatalogued"}"#;
     assert_eq!(metric(&text, all), 20_000, "counted always");
 }
+
+/// A row as any other, of its own agent.
+fn a_row(number: usize, last_seen: i64) -> DivergenceRow {
+    DivergenceRow {
+        identity: "null-optional-fields".to_owned(),
+        endpoint: "read_invoice".to_owned(),
+        store: "main".to_owned(),
+        agent: format!("agent {number}"),
+        catalogue_id: Some("null-optional-fields".to_owned()),
+        kind: "null_value".to_owned(),
+        pointer: "/data/posData".to_owned(),
+        sample: "null".to_owned(),
+        repaired: "yes".to_owned(),
+        first_seen: last_seen,
+        last_seen,
+        count: 1,
+        acknowledged_at: None,
+    }
+}
+
+/// Thousands of shops leave more rows in a few seconds than may wait while the ledger cannot be written.
+#[tokio::test]
+async fn a_ledger_that_can_be_written_drops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ledger) = empty_ledger(folder.path()).await;
+    let metrics = Metrics::new();
+    let (journal, keeper) = Journal::new(metrics.clone(), now_ms);
+    for number in 0..300 {
+        let agent = format!("shop/{number}");
+        let sighting = Sighting { endpoint: "read_invoice", store: "main", agent: &agent };
+        journal.note(&sighting, (0..40).flat_map(|member| found(format!("/data/m{member}"))).collect());
+    }
+    let kept = tokio::spawn(keeper.keep(DivergenceWriter::new(&path, 20_000), CancellationToken::new()));
+    // Until its first turn is over; at the end there is little time.
+    for _ in 0..200 {
+        if ledger.divergences(0, None).await.unwrap().len() == 12_000 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(journal);
+    kept.await.unwrap();
+    assert_eq!(metric(&metrics.encode(), "payferry_divergences_dropped_total"), 0);
+    assert_eq!(ledger.divergences(0, None).await.unwrap().len(), 12_000);
+}
+
+/// What is long gone makes room; what an operator has not seen yet stays as long as it can.
+#[tokio::test]
+async fn what_was_not_seen_for_long_is_forgotten() {
+    const DAY: i64 = 86_400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ledger) = empty_ledger(folder.path()).await;
+    let now = now_ms();
+    let mut writer = DivergenceWriter::new(&path, 10);
+    let days_ago = [401, 402, 399, 31, 31, 1, 0, 0, 0, 0];
+    let mut rows: Vec<_> =
+        days_ago.iter().enumerate().map(|(number, days)| a_row(number, now - days * DAY)).collect();
+    writer.merge(&mut rows).await.unwrap();
+    let rows = ledger.divergences(now - 32 * DAY, None).await.unwrap();
+    let noted: Vec<_> =
+        rows.into_iter().filter(|row| ["agent 3", "agent 5", "agent 6"].contains(&&*row.agent)).collect();
+    ledger.acknowledge_divergences(&noted, now).await.unwrap();
+    assert_eq!(writer.forget(now).await.unwrap(), 2);
+    let agents = || async {
+        let rows = ledger.divergences(0, None).await.unwrap();
+        rows.into_iter().map(|row| row.agent).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(agents().await.len(), 8, "there is room: nothing else goes");
+    writer.merge(&mut vec![a_row(10, now), a_row(11, now)]).await.unwrap();
+    assert_eq!(writer.forget(now).await.unwrap(), 1);
+    let left = agents().await;
+    assert!(!left.contains("agent 3") && left.contains("agent 4") && left.contains("agent 5"), "{left:?}");
+}
+
+/// Where nobody but the journal writes, the write-ahead log must not grow for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_short_though_only_the_journal_writes() {
+    let mut sizes = Vec::new();
+    for carried_over in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, ledger) = empty_ledger(folder.path()).await;
+        let stop = CancellationToken::new();
+        if carried_over {
+            tokio::spawn(ledger.clone().keep_log_short(Duration::from_millis(20), stop.clone()));
+        }
+        let mut writer = DivergenceWriter::new(&path, 20_000);
+        for turn in 0..40 {
+            let mut rows: Vec<_> = (0..300).map(|number| a_row(number, now_ms() + turn)).collect();
+            writer.merge(&mut rows).await.unwrap();
+        }
+        stop.cancel();
+        sizes.push(std::fs::metadata(folder.path().join("ledger.sqlite3-wal")).unwrap().len());
+    }
+    assert!(sizes[1] < sizes[0] / 2, "{sizes:?}");
+}
+
+/// The directory of stores and credentials is read anew when one of them has changed, not with every row of
+/// the journal.
+#[tokio::test]
+async fn the_journal_does_not_change_the_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, ledger) = empty_ledger(folder.path()).await;
+    let before = ledger.directory_version().await.unwrap();
+    let mut writer = DivergenceWriter::new(&path, 100);
+    writer.merge(&mut vec![a_row(1, now_ms())]).await.unwrap();
+    assert_eq!(ledger.directory_version().await.unwrap(), before);
+    let mut other = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    for sql in [
+        "INSERT INTO stores (id, name, server, epoch, created_at) VALUES ('s', 'main', 'sandbox', 1, 0)",
+        "UPDATE stores SET settlement = 'bitpay' WHERE id = 's'",
+        "INSERT INTO identities (sin, store_id) VALUES ('T', 's')",
+        "INSERT INTO credentials (id, store_id, kind, facade, token_hash, created_at) \
+         VALUES ('c', 's', 'token', 'pos', 'h', 0)",
+        "UPDATE credentials SET revoked_at = 1 WHERE id = 'c'",
+        "DELETE FROM credentials WHERE id = 'c'",
+        "DELETE FROM identities WHERE sin = 'T'",
+        "DELETE FROM stores WHERE id = 's'",
+    ] {
+        let before = ledger.directory_version().await.unwrap();
+        other.execute(sql).await.unwrap();
+        assert!(ledger.directory_version().await.unwrap() > before, "another process did: {sql}");
+    }
+}
+
+/// A create is the one call that shares the lock for writing with the journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creates_are_answered_while_much_is_written() {
+    let stage = Stage::set().await;
+    let shop = stage.paired_shop().await.keeping_connections();
+    let path = stage.config().ledger.path.clone();
+    let flood = async {
+        let mut writer = DivergenceWriter::new(&path, 20_000);
+        let mut rows: Vec<_> = (0..10_000).map(|number| a_row(number, now_ms())).collect();
+        // The keeper of the journal waits as long as it must; the lock may be a create's.
+        while writer.merge(&mut rows).await.is_err() {}
+    };
+    let flooded = std::sync::atomic::AtomicBool::new(false);
+    let creates = async {
+        let mut creates = 0;
+        while !flooded.load(std::sync::atomic::Ordering::Relaxed) || creates < 20 {
+            let answer = shop.create(r#""price":10,"currency":"EUR""#).await;
+            assert_eq!(answer.status, 200, "create {creates}: {answer:?}");
+            creates += 1;
+        }
+    };
+    let flood = async {
+        flood.await;
+        flooded.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    tokio::join!(flood, creates);
+    written(&stage, |rows| rows.iter().filter(|row| row.agent.starts_with("agent ")).count() == 10_000).await;
+}
+
+#[derive(Clone, Default)]
+struct Lines(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        self.0.fetch_add(lines, std::sync::atomic::Ordering::Relaxed);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each thing is told once; when there are too many to remember, none is told over and over.
+#[test]
+fn events_end_where_there_are_too_many_to_remember() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let told = || lines.0.load(std::sync::atomic::Ordering::Relaxed);
+    tracing::subscriber::with_default(subscriber, || {
+        let (journal, _keeper) = Journal::new(Metrics::new(), now_ms);
+        let sighting = Sighting { endpoint: "read_invoice", store: "main", agent: "shop/1" };
+        let note = |number: u32| journal.note(&sighting, found(format!("/data/m{number}")));
+        for number in 0..25_000 {
+            note(number);
+        }
+        assert_eq!(told(), 20_001, "the last says that it is the last");
+        for number in 24_000..25_000 {
+            note(number);
+        }
+        assert_eq!(told(), 20_001);
+    });
+}

@@ -310,15 +310,15 @@ async fn closing_finishes_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn the_version_tells_of_other_processes_only() {
+async fn the_version_tells_of_stores_and_credentials_only() {
     let home = Home::new();
     let ledger = home.with_store().await;
-    let first = ledger.version().await.unwrap();
+    let first = ledger.directory_version().await.unwrap();
     new_row(&ledger, "r1").await;
-    assert_eq!(ledger.version().await.unwrap(), first, "an own commit reloads nothing");
+    assert_eq!(ledger.directory_version().await.unwrap(), first, "an invoice reloads nothing");
     let other = home.open().await;
     other.add_store("s2", "second", "main", 2).await.unwrap();
-    assert_ne!(ledger.version().await.unwrap(), first);
+    assert_ne!(ledger.directory_version().await.unwrap(), first, "another process has added a store");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,8 @@ async fn it_says_what_breaks_what_is_repaired_and_what_is_left() {
     assert_eq!(ids(&other).len(), 3);
     assert_eq!(other["divergences"][1]["seen"][0]["sample"], "null");
     payferry(folder, &["report", "--store", "nobody"]).ended_with(1).said("no store is called nobody");
+    // A store that is gone has left its rows.
+    payferry(folder, &["report", "--store", "other"]).ended_with(3);
     payferry(folder, &["report", "--since", "yesterday"]).ended_with(2);
 }
 

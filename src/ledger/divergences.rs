@@ -2,6 +2,7 @@
 //! a shop's create must not wait behind them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Executor, Row, SqliteConnection};
@@ -10,6 +11,15 @@ use super::{Ledger, LedgerError, sqlite};
 
 /// Rows in one transaction: short, for the ledger has one lock for writing.
 const GROUP: usize = 32;
+/// Between two of them, so that whoever waits for the lock gets it.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Rows that are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 200;
+const DAY_MS: i64 = 24 * 3_600_000;
+/// What was not seen for so long is forgotten.
+const FORGOTTEN_AFTER_MS: i64 = 400 * DAY_MS;
+/// The same for what the operator took note of, where the journal is full.
+const FORGOTTEN_AFTER_WHEN_FULL_MS: i64 = 30 * DAY_MS;
 /// The agent under which those are kept that came when the journal was full.
 pub const OTHER_AGENTS: &str = "(others)";
 
@@ -50,13 +60,45 @@ pub struct DivergenceWriter {
     connection: Option<SqliteConnection>,
     /// Beyond so many rows agents are no longer told apart; beyond twice as many nothing new is kept.
     most_rows: i64,
+    pause: Duration,
 }
 
 impl DivergenceWriter {
     /// For the ledger of that file; nothing is opened yet.
     #[must_use]
     pub fn new(path: &Path, most_rows: u32) -> Self {
-        Self { path: path.to_owned(), connection: None, most_rows: i64::from(most_rows) }
+        Self { path: path.to_owned(), connection: None, most_rows: i64::from(most_rows), pause: PAUSE }
+    }
+
+    /// From now on without pauses: nobody writes beside it any more.
+    pub fn hurry(&mut self) {
+        self.pause = Duration::ZERO;
+    }
+
+    /// Forgets what was not seen for long, so that the journal has room for what is; gives how many rows.
+    /// `now` is milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn forget(&mut self, now: i64) -> Result<u64, LedgerError> {
+        let mut connection = self.connected().await?;
+        let old = "last_seen < ?1";
+        let mut forgotten = forget(&mut connection, old, now - FORGOTTEN_AFTER_MS, self.pause).await?;
+        if count(&mut connection).await? >= self.most_rows {
+            let noted = "last_seen < ?1 AND acknowledged_at IS NOT NULL";
+            let before = now - FORGOTTEN_AFTER_WHEN_FULL_MS;
+            forgotten += forget(&mut connection, noted, before, self.pause).await?;
+        }
+        self.connection = Some(connection);
+        Ok(forgotten)
+    }
+
+    /// The connection, taken out: whoever fails drops it, for nobody knows where it stands.
+    async fn connected(&mut self) -> Result<SqliteConnection, LedgerError> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => sqlite::open_beside(&self.path).await,
+        }
     }
 
     /// Adds the rows to those that are there and takes them out of `rows` as they are durable enough
@@ -65,20 +107,14 @@ impl DivergenceWriter {
     /// # Errors
     /// [`LedgerError`]; what is then still in `rows` can be written later.
     pub async fn merge(&mut self, rows: &mut Vec<DivergenceRow>) -> Result<usize, LedgerError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => sqlite::open_beside(&self.path).await?,
-        };
+        let mut connection = self.connected().await?;
         let mut dropped = 0;
         while !rows.is_empty() {
             let group = rows.len().min(GROUP);
-            match merge_group(&mut connection, &rows[..group], self.most_rows).await {
-                Ok(lost) => {
-                    dropped += lost;
-                    rows.drain(..group);
-                }
-                // The connection is dropped: nobody knows where it stands.
-                Err(error) => return Err(error),
+            dropped += merge_group(&mut connection, &rows[..group], self.most_rows).await?;
+            rows.drain(..group);
+            if !rows.is_empty() {
+                tokio::time::sleep(self.pause).await;
             }
         }
         self.connection = Some(connection);
@@ -92,8 +128,7 @@ async fn merge_group(
     most: i64,
 ) -> Result<usize, LedgerError> {
     connection.execute(sqlite::BEGIN).await.map_err(sqlite::error)?;
-    let counted = sqlx::query("SELECT count(*) FROM divergences").fetch_one(&mut *connection).await;
-    let mut there: i64 = counted.and_then(|row| row.try_get(0)).map_err(sqlite::error)?;
+    let mut there = count(connection).await?;
     let mut dropped = 0;
     for row in rows {
         if add(connection, row, &row.agent).await? {
@@ -113,6 +148,33 @@ async fn merge_group(
     }
     connection.execute("COMMIT").await.map_err(sqlite::error)?;
     Ok(dropped)
+}
+
+async fn count(connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
+    let counted = sqlx::query("SELECT count(*) FROM divergences").fetch_one(&mut *connection).await;
+    counted.and_then(|row| row.try_get(0)).map_err(sqlite::error)
+}
+
+/// Deletes, a few at a time; `which` is of this file.
+async fn forget(
+    connection: &mut SqliteConnection,
+    which: &str,
+    before: i64,
+    pause: Duration,
+) -> Result<u64, LedgerError> {
+    let text = format!(
+        "DELETE FROM divergences WHERE (identity, endpoint, store, agent) IN \
+         (SELECT identity, endpoint, store, agent FROM divergences WHERE {which} LIMIT ?2)"
+    );
+    let mut all = 0;
+    loop {
+        let query = sqlx::query(sqlx::AssertSqlSafe(text.clone())).bind(before).bind(FORGOTTEN_AT_ONCE);
+        match query.execute(&mut *connection).await.map_err(sqlite::error)?.rows_affected() {
+            0 => return Ok(all),
+            some => all += some,
+        }
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// Adds to a row that is there; false where there is none.
@@ -162,6 +224,15 @@ async fn insert(
 }
 
 impl Ledger {
+    /// Whether the journal has anything of a store of that name; it may be removed long since.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn has_divergences_of(&self, store: &str) -> Result<bool, LedgerError> {
+        let query = sqlx::query("SELECT 1 FROM divergences WHERE store = ? LIMIT 1").bind(store);
+        Ok(query.fetch_optional(&self.reads).await.map_err(sqlite::error)?.is_some())
+    }
+
     /// The journal, the most often seen first: what was last seen at or after `since` or was never acknowledged,
     /// of one store or all.
     ///

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Executor, Row, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Executor, SqliteConnection, SqlitePool};
+use tokio_util::sync::CancellationToken;
 
 use super::{Ledger, LedgerError, tables};
 
@@ -100,15 +101,15 @@ pub(super) async fn open_beside(path: &Path) -> Result<SqliteConnection, LedgerE
 }
 
 impl Ledger {
-    /// A number that changes when another process has committed (`PRAGMA data_version`).
-    ///
-    /// Asked on the one writing connection: only there own commits do not count.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn version(&self) -> Result<i64, LedgerError> {
-        let row = self.writer.pool().fetch_one("PRAGMA data_version").await.map_err(error)?;
-        row.try_get(0).map_err(error)
+    /// Carries the write-ahead log over into the file now and then, until `stop`. The writing connection does
+    /// so by itself after its own commits; where only the journal writes, nobody would.
+    pub async fn keep_log_short(self, every: Duration, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+            // Passive: it waits for nobody, and what is left is carried over the next time.
+            if let Err(failed) = self.writer.pool().execute("PRAGMA wal_checkpoint(PASSIVE)").await {
+                tracing::debug!(error = %error(failed), "log_not_carried_over");
+            }
+        }
     }
 }
 

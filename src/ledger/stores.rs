@@ -1,5 +1,7 @@
 //! Stores: the life of one from adding it over its keys to its removal.
 
+use sqlx::Row as _;
+
 use super::rows::{self, Store};
 use super::wakes::wake_store;
 use super::{Ledger, LedgerError, sqlite};
@@ -9,6 +11,16 @@ const STORE: &str = "SELECT id, name, server, epoch, last_epoch, api_key_sealed,
      shop_ca_pem FROM stores";
 
 impl Ledger {
+    /// A number that rises with every change of stores and credentials, by whatever process. Nothing else
+    /// raises it (`migrations/0017_directory_version.sql`).
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn directory_version(&self) -> Result<i64, LedgerError> {
+        let row = sqlx::query("SELECT version FROM directory_version").fetch_one(&self.reads).await;
+        row.and_then(|row| row.try_get(0)).map_err(sqlite::error)
+    }
+
     /// Adds a store that is not paired yet.
     ///
     /// # Errors

@@ -56,7 +56,9 @@ pub(super) async fn run(config: &Config, args: &ReportArgs) -> anyhow::Result<Ex
 }
 
 async fn report(ledger: &Ledger, args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    if let Some(store) = &args.store {
+    if let Some(store) = &args.store
+        && !ledger.has_divergences_of(store).await?
+    {
         find(ledger, store).await?;
     }
     let now = now_ms();
