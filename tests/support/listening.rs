@@ -8,7 +8,7 @@ use payferry::json::{self, Value};
 use rcgen::{CertificateParams, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Answer, Shop};
@@ -24,6 +24,10 @@ pub enum Reaction {
     Closes,
     /// Answers one byte every 50 ms.
     Trickles(&'static str),
+    /// Resets the connection before it has read a byte: it hears nothing.
+    Resets,
+    /// Reads, says this and resets the connection.
+    ResetsAfter(&'static str),
 }
 
 /// One notification as it came in, and what a read at that moment said.
@@ -127,6 +131,9 @@ impl Listening {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (own, shop) = (own.clone(), shop.clone());
+                if own.resets(&stream) {
+                    continue;
+                }
                 tokio::spawn(async move { own.hear(stream, shop).await });
             }
         });
@@ -185,6 +192,15 @@ impl Listening {
         }
     }
 
+    /// Sees to it that a connection that is to be reset ends with RST instead of FIN; true where it ends at once.
+    fn resets(&self, stream: &TcpStream) -> bool {
+        let next = self.reactions.lock().unwrap().last().copied();
+        if matches!(next, Some(Reaction::Resets | Reaction::ResetsAfter(_))) {
+            stream.set_zero_linger().unwrap();
+        }
+        matches!(next, Some(Reaction::Resets)) && matches!(self.reaction(0), Reaction::Resets)
+    }
+
     async fn hear(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, shop: Option<Shop>) {
         let Some((head, body)) = request(&mut stream).await else { return };
         let mut heard = Heard { head, body, taken: false, read: None };
@@ -205,7 +221,10 @@ impl Listening {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
             Reaction::Hangs => tokio::time::sleep(Duration::from_secs(60)).await,
-            Reaction::Closes => {}
+            Reaction::Closes | Reaction::Resets => {}
+            Reaction::ResetsAfter(words) => {
+                let _ = stream.write_all(words.as_bytes()).await;
+            }
             Reaction::Trickles(answer) => {
                 for byte in answer.bytes() {
                     tokio::time::sleep(Duration::from_millis(50)).await;

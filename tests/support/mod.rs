@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod listening;
+pub mod notifying;
 pub mod process;
 pub mod shop;
 pub mod small_disk;
