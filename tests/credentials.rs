@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use payferry::bitid::SecretKey;
 use payferry::ledger::Facade;
+use sqlx::{Connection, Executor, SqliteConnection};
 use support::command::{Done, payferry};
 use support::{Answer, Shop, Stage};
 
@@ -281,6 +282,36 @@ async fn what_is_revoked_opens_nothing_within_a_second_and_a_new_pairing_gives_a
     assert_ne!(shop.token, first, "what was revoked stays so");
     shop.create(PLAIN).await.invoice_id();
 }
+
+/// A credential is revoked, and for the next two seconds no credential can be read: an I/O error, a lock. Nothing
+/// is written after that, so a change that was not read must not count as seen.
+#[tokio::test]
+async fn what_is_revoked_while_the_ledger_cannot_be_read_opens_nothing_once_it_can() {
+    let stage = Stage::set().await;
+    let (shop, other) = (stage.paired_shop().await, stage.paired_shop().await);
+    let (id, theirs) = (shop.create(PLAIN).await.invoice_id(), other.create(PLAIN).await.invoice_id());
+    let url = format!("sqlite://{}", stage.config().ledger.path.display());
+    let mut ledger = SqliteConnection::connect(&url).await.unwrap();
+    let mut together = ledger.begin().await.unwrap();
+    let revoke = sqlx::query("UPDATE credentials SET revoked_at = 1 WHERE sin = ?").bind(shop.sin());
+    assert!(together.execute(revoke).await.unwrap().rows_affected() > 0);
+    together.execute(UNREADABLE_FOR_TWO_SECONDS).await.unwrap();
+    together.commit().await.unwrap();
+    // Whoever asks payferry for anything meanwhile may write to the ledger, which would be another change.
+    tokio::time::sleep(Duration::from_millis(4500)).await;
+    shop.read(&id).await.assert_bitpays_error();
+    assert_eq!(other.read(&theirs).await.status, 200, "the other shop noticed nothing");
+}
+
+/// Reading a credential's date is an integer overflow until two seconds from now.
+const UNREADABLE_FOR_TWO_SECONDS: &str = "
+    ALTER TABLE credentials RENAME TO credentials_behind;
+    CREATE TABLE until AS SELECT strftime('%s', 'now') + 2 AS at;
+    CREATE VIEW credentials AS SELECT id, store_id, kind, facade, sin, scope, epoch, token_sealed, token_hash, era,
+        notification_form, label, revoked_at,
+        CASE WHEN strftime('%s', 'now') + 0 < (SELECT at FROM until) THEN abs(-9223372036854775807 - 1)
+             ELSE created_at END AS created_at
+        FROM credentials_behind";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_fixed_for_a_credential_shapes_its_answers() {

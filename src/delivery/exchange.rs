@@ -103,3 +103,50 @@ where
     });
     Ok(status)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "tests")]
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    async fn live() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        (listener, address)
+    }
+
+    /// A shop with two machines behind its name, of which the first is off: RFC 6724 puts IPv6 first, and many a
+    /// shop's AAAA record leads nowhere.
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_one_refuses() {
+        let (gone, refuses) = live().await;
+        drop(gone);
+        let (_listener, answers) = live().await;
+        let stream = connect(&[refuses, answers]).await.expect("the second one listens");
+        assert_eq!(stream.peer_addr().expect("connected"), answers);
+        let none = connect(&[refuses, refuses]).await.map(drop);
+        assert_eq!(none, Err(DeliveryError::Unreachable));
+    }
+
+    /// The same where the first one swallows every byte: it must not use up the time of the whole delivery.
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_one_is_silent() {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        // Nobody accepts, and the queue is full: the kernel drops what comes after.
+        let silent = socket.listen(1).expect("it listens");
+        let swallows = silent.local_addr().expect("bound");
+        let mut queue = Vec::new();
+        while let Ok(Ok(stream)) =
+            tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(swallows)).await
+        {
+            queue.push(stream);
+        }
+        let (_listener, answers) = live().await;
+        let stream = connect(&[swallows, answers]).await.expect("the second one listens");
+        assert_eq!(stream.peer_addr().expect("connected"), answers);
+    }
+}

@@ -96,6 +96,10 @@ mod tests {
             (1_000, Ok(Quotes::default()), Ok(()), 2),
             (60_999, Err("down"), Ok(()), 2),
             (61_000, Err("down"), Err("down"), 3),
+            (90_000, Ok(Quotes::default()), Ok(()), 4),
+            // The clock was set back: nobody knows any more how old those rates are.
+            (30_000, Err("down"), Err("down"), 5),
+            (29_999, Ok(Quotes::default()), Ok(()), 6),
         ] {
             NOW.store(now, Ordering::Relaxed);
             assert_eq!((ask(outcome).await, flights.load(Ordering::Relaxed)), (seen, flown), "at {now} ms");
