@@ -46,7 +46,7 @@ impl Rest {
 
 const NOTIFIED: &str = "UPDATE invoices SET urgent = 1, wakes = wakes + 1, \
      wake_at = CASE WHEN looked_at <= ? AND looked_at > ? THEN looked_at + ? ELSE ? END \
-     WHERE notification_id = ? AND relayed = 1";
+     WHERE notification_id = ? AND relayed = 1 RETURNING row_id";
 
 /// Those that only their owner can still move sleep for long, so their sleep is cut short in proportion: they
 /// do not all come at once before the open ones.
@@ -64,23 +64,25 @@ const REST: &str = "UPDATE invoices SET \
      WHERE row_id = ?";
 
 impl Ledger {
-    /// BTCPay notified: the invoice of that address is looked at now, but not more than once a second. False
-    /// for an address that was never given.
+    /// BTCPay notified: the invoice of that address is looked at now, but not more than once a second.
+    /// Gives payferry's own id of the invoice; None for an address that was never given.
     ///
     /// # Errors
     /// [`LedgerError`]; BTCPay must not hear a yes then.
-    pub async fn wake_notified(&self, notification_id: &str, now_ms: i64) -> Result<bool, LedgerError> {
+    pub async fn wake_notified(
+        &self,
+        notification_id: &str,
+        now_ms: i64,
+    ) -> Result<Option<String>, LedgerError> {
         let id = notification_id.to_owned();
         let write = self.writer.write(move |connection| {
-            let wake = sqlx::query(NOTIFIED)
+            let wake = sqlx::query_scalar(NOTIFIED)
                 .bind(now_ms)
                 .bind(now_ms.saturating_sub(URGENT_EVERY_MS))
                 .bind(URGENT_EVERY_MS)
                 .bind(now_ms)
                 .bind(id.clone());
-            Box::pin(async move {
-                wake.execute(connection).await.map(|done| done.rows_affected() > 0).map_err(sqlite::error)
-            })
+            Box::pin(async move { wake.fetch_optional(connection).await.map_err(sqlite::error) })
         });
         write.await
     }

@@ -1,11 +1,8 @@
 //! Takes the invoices whose time has come, the longest waiting first, a bounded number at a time.
 
-use std::collections::HashSet;
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,39 +20,6 @@ const GIVEN_UP_FOR_MS: i64 = 7 * 24 * 3_600_000;
 /// How often the numbers of the outbox are refreshed.
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
-/// So many reads a second, evenly.
-pub(super) fn pace(reads_per_second: u32) -> DefaultDirectRateLimiter {
-    let rate = NonZeroU32::new(reads_per_second).unwrap_or(NonZeroU32::MIN);
-    RateLimiter::direct(Quota::per_second(rate))
-}
-
-/// Invoices that are being attended to.
-#[derive(Clone, Default)]
-struct UnderWay(Arc<Mutex<HashSet<String>>>);
-
-impl UnderWay {
-    fn take(&self, row_id: &str) -> Option<Place> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.insert(row_id.to_owned()).then(|| Place { all: self.clone(), row_id: row_id.to_owned() })
-    }
-
-    fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
-
-/// Given back when it is dropped, also by a task that panicked.
-struct Place {
-    all: UnderWay,
-    row_id: String,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.row_id);
-    }
-}
-
 impl Notifier {
     /// Attends to invoices until `stop`; those under way are counted by `tasks`.
     pub async fn run(
@@ -64,7 +28,6 @@ impl Notifier {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) {
-        let under_way = UnderWay::default();
         let mut last_ms = i64::MAX;
         if let Err(error) = self.ledger.wake_blind((self.clock)()).await {
             tracing::warn!(%error, "notifications_not_read");
@@ -72,25 +35,20 @@ impl Notifier {
         let mut gauge = tokio::time::interval(GAUGE_EVERY);
         while !stop.is_cancelled() {
             last_ms = self.watch_clock(last_ms).await;
-            let sleep = self.round(&under_way, &tasks, &stop).await;
+            let sleep = self.round(&tasks, &stop).await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.awake.notified() => {}
                 _ = gauge.tick() => self.gauge().await,
                 () = tokio::time::sleep(sleep) => {}
-                Some(row_id) = nudges.recv() => self.spawn(&row_id, &under_way, &tasks, &stop),
+                Some(row_id) = nudges.recv() => self.spawn(&row_id, &tasks, &stop),
             }
         }
     }
 
     /// Starts what is due; gives how long nothing is.
-    async fn round(
-        self: &Arc<Self>,
-        under_way: &UnderWay,
-        tasks: &TaskTracker,
-        stop: &CancellationToken,
-    ) -> Duration {
-        let busy = under_way.count();
+    async fn round(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) -> Duration {
+        let busy = self.under_way.count();
         if busy >= self.config.attended_at_once {
             return Duration::from_millis(20);
         }
@@ -101,7 +59,7 @@ impl Notifier {
                 let room = self.config.attended_at_once - busy;
                 let waiting = due.len() > busy;
                 for row_id in due.iter().take(busy + room) {
-                    self.spawn(row_id, under_way, tasks, stop);
+                    self.spawn(row_id, tasks, stop);
                 }
                 let until = next.map_or(LONGEST_SLEEP, |at| millis(at - now_ms));
                 if waiting { Duration::from_millis(20) } else { until.min(LONGEST_SLEEP) }
@@ -141,17 +99,11 @@ impl Notifier {
         }
     }
 
-    fn spawn(
-        self: &Arc<Self>,
-        row_id: &str,
-        under_way: &UnderWay,
-        tasks: &TaskTracker,
-        stop: &CancellationToken,
-    ) {
-        let Some(place) = under_way.take(row_id) else { return };
+    fn spawn(self: &Arc<Self>, row_id: &str, tasks: &TaskTracker, stop: &CancellationToken) {
+        let Some(place) = self.under_way.take(row_id) else { return };
         let (notifier, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
-            notifier.attend(&place.row_id, &stop).await;
+            notifier.attend(place.row_id(), &stop).await;
             drop(place);
             notifier.awake.notify_one();
         });

@@ -112,13 +112,14 @@ async fn take(notifier: &Arc<Notifier>, request: Request<Incoming>) -> StatusCod
         return StatusCode::OK;
     }
     match notifier.ledger.wake_notified(&id, (notifier.clock)()).await {
-        // The row of a check that has ended.
-        Ok(false) if is_test => StatusCode::OK,
-        Ok(true) => {
+        Ok(Some(row_id)) => {
+            notifier.under_way.hurry(&row_id);
             notifier.awake.notify_one();
             StatusCode::OK
         }
-        Ok(false) => StatusCode::NOT_FOUND,
+        // The row of a check that has ended.
+        Ok(None) if is_test => StatusCode::OK,
+        Ok(None) => StatusCode::NOT_FOUND,
         Err(error) => {
             tracing::warn!(%error, "notification_not_taken");
             StatusCode::SERVICE_UNAVAILABLE

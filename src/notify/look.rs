@@ -58,7 +58,12 @@ impl Notifier {
         }
         // What BTCPay has notified of does not queue behind polls.
         if !invoice.urgent {
-            stop.run_until_cancelled(self.pace.until_ready()).await.ok_or(LookError::Stopping)?;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(LookError::Stopping),
+                () = self.under_way.hurried(&invoice.row.row_id) => {}
+                () = self.pace.turn() => {}
+            }
         }
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
         self.note(case, &answer).await?;

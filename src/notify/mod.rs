@@ -15,12 +15,12 @@ mod outbox;
 mod schedule;
 pub mod select;
 pub mod sign;
+mod under_way;
 mod unseen;
 mod witness;
 
 use std::sync::Arc;
 
-use governor::DefaultDirectRateLimiter;
 use tokio::sync::Notify;
 
 pub use self::body::body;
@@ -53,7 +53,8 @@ pub struct Notifier {
     config: NotifySection,
     hosts: Hosts,
     notifications: Notifications,
-    pace: DefaultDirectRateLimiter,
+    under_way: under_way::UnderWay,
+    pace: under_way::Pace,
     outages: outages::Outages,
     unkept: outbox::Unkept,
     awake: Notify,
@@ -111,7 +112,8 @@ impl Notifier {
             random,
             notifications: Notifications::default(),
             hosts: Hosts::new(config.deliveries_per_shop),
-            pace: engine::pace(config.reads_per_second),
+            under_way: under_way::UnderWay::default(),
+            pace: under_way::Pace::new(config.reads_per_second),
             config,
             outages: outages::Outages::default(),
             unkept: outbox::Unkept::default(),

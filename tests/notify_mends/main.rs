@@ -1,0 +1,7 @@
+//! Stories of defects that a critical reading of the money paths found: each fails where its mend is taken out.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod outage;
+mod queue;
+#[path = "../support/mod.rs"]
+mod support;
