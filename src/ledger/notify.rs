@@ -160,35 +160,35 @@ impl Ledger {
         find.await.map(|found| found.is_some()).map_err(sqlite::error)
     }
 
-    /// Keeps what became of the delivery after `tries` others; `result` is a word for the operator. Nothing is
-    /// kept of a try that a replay overtook.
+    /// Keeps what became of a try; `result` is a word for the operator. Nothing is kept of a try that a replay
+    /// overtook: that one begins again with no tries and a time of its own.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn settle_notification(
         &self,
-        id: &str,
-        tries: u32,
+        tried: &Waiting,
         settled: Settled,
         result: &str,
         now_ms: i64,
     ) -> Result<(), LedgerError> {
-        let (id, result) = (id.to_owned(), result.to_owned());
+        let (tried, result) = (tried.clone(), result.to_owned());
         let (state, next_at) = match settled {
             Settled::Delivered => ("delivered", None),
             Settled::Again(at) => ("waiting", Some(at)),
             Settled::Parked => ("parked", None),
         };
         let sql = "UPDATE notifications SET state = ?, next_at = ?, tries = tries + 1, last_result = ?, last_at = ? \
-                   WHERE id = ? AND state = 'waiting' AND tries = ?";
+                   WHERE id = ? AND state = 'waiting' AND tries = ? AND next_at = ?";
         let write = self.writer.write(move |connection| {
             let settle = sqlx::query(sql)
                 .bind(state)
                 .bind(next_at)
                 .bind(result.clone())
                 .bind(now_ms)
-                .bind(id.clone())
-                .bind(i64::from(tries));
+                .bind(tried.id.clone())
+                .bind(i64::from(tried.tries))
+                .bind(tried.next_at);
             Box::pin(async move { settle.execute(connection).await.map(drop).map_err(sqlite::error) })
         });
         write.await

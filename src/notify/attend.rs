@@ -132,7 +132,8 @@ impl Notifier {
         let now_ms = (self.clock)();
         let Attended { row, bound_at, resend, waiting, .. } = case.invoice;
         let presented = not_later(&row.presented, now_ms);
-        let steps = step(&presented, &looked.seen, &looked.settings, now_ms);
+        // Not of the corrected one: what `step` corrects it also stores, else a pause would begin anew with each look.
+        let steps = step(&row.presented, &looked.seen, &looked.settings, now_ms);
         let earliest = bound_at.min(&now_ms).saturating_add(ms(self.config.delay_after_create_ms));
         let next = steps.first().map(|step| (step, step.not_before_ms.max(earliest)));
         if let Some((step, _)) = next.filter(|(_, at)| *at <= now_ms) {

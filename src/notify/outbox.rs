@@ -86,7 +86,8 @@ pub(super) struct Unkept(Mutex<HashMap<String, Outcome>>);
 /// What became of one try.
 #[derive(Clone)]
 struct Outcome {
-    tries: u32,
+    /// Tries before it, and when it was due: a replay begins again with no tries and another time.
+    tried: (u32, i64),
     settled: Settled,
     result: &'static str,
 }
@@ -98,7 +99,10 @@ impl Unkept {
 
     /// Of this try; that of another one is out of date.
     fn of(&self, waiting: &Waiting) -> Option<Outcome> {
-        self.all().get(&waiting.id).filter(|outcome| outcome.tries == waiting.tries).cloned()
+        self.all()
+            .get(&waiting.id)
+            .filter(|outcome| outcome.tried == (waiting.tries, waiting.next_at))
+            .cloned()
     }
 }
 
@@ -126,8 +130,7 @@ impl Notifier {
         let Ok(body) = self.secrets.open(&context(&waiting.id), &waiting.body_sealed) else {
             // It will never be readable; what the invoice has to tell next must not wait for it.
             let now_ms = (self.clock)();
-            let (id, tries) = (&waiting.id, waiting.tries);
-            self.ledger.settle_notification(id, tries, Settled::Parked, "body_unreadable", now_ms).await?;
+            self.ledger.settle_notification(waiting, Settled::Parked, "body_unreadable", now_ms).await?;
             return Err(LedgerError::Unreadable("notification body"));
         };
         let pinned = case.store.shop_ca_pem.as_ref().and_then(|pem| Roots::only(pem.as_bytes()).ok());
@@ -176,14 +179,14 @@ impl Notifier {
                 }
             }
         }
-        self.keep(waiting, &Outcome { tries: waiting.tries, settled, result }).await
+        self.keep(waiting, &Outcome { tried: (waiting.tries, waiting.next_at), settled, result }).await
     }
 
     /// Keeps what became of a try, in memory until the ledger has it.
     async fn keep(&self, waiting: &Waiting, outcome: &Outcome) -> Result<(), LedgerError> {
         let (id, now_ms) = (&waiting.id, (self.clock)());
-        let Outcome { tries, settled, result } = outcome.clone();
-        let kept = self.ledger.settle_notification(id, tries, settled, result, now_ms).await;
+        let Outcome { settled, result, .. } = outcome.clone();
+        let kept = self.ledger.settle_notification(waiting, settled, result, now_ms).await;
         match &kept {
             Ok(()) => self.unkept.all().remove(id),
             Err(_) => self.unkept.all().insert(id.clone(), outcome.clone()),
