@@ -12,6 +12,8 @@ use payferry::sandbox::{Fault, Matching};
 use support::listening::Listening;
 use support::process::free_address;
 use support::{Shop, Stage};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// BTCPay reaches payferry, and polls are far apart.
 fn notified() -> String {
@@ -168,4 +170,21 @@ async fn a_guid_that_comes_again_is_told() {
         assert_eq!(shop.create(&order).await.status, 200);
     }
     written(&stage, |rows| has(rows, "guid-no-dedup", "create_invoice")).await;
+}
+
+/// BTCPay keeps its connections open. The journal ends with its last handle, and a drain with the journal: an
+/// idle connection must hold neither up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_of_btcpay_s_holds_up_no_drain() {
+    let stage = Stage::set_with(&notified()).await;
+    let mut btcpay = TcpStream::connect(stage.config().notify.listen.unwrap()).await.unwrap();
+    let request = "POST /4bodBW4xkhzX1GEZTNeQyc HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    btcpay.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    btcpay.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200", "a flat one is taken and dropped");
+    stage.lifecycle.drain();
+    stage.lifecycle.tasks().close();
+    let drained = tokio::time::timeout(Duration::from_secs(20), stage.lifecycle.tasks().wait()).await;
+    assert!(drained.is_ok(), "the drain waits for a connection on which nothing happens");
 }
