@@ -247,7 +247,8 @@ async fn notify(
         let serve = intake::serve(listener, Arc::clone(&notifier), lifecycle.soft().clone());
         lifecycle.spawn("notify", serve);
     }
-    lifecycle.spawn("outbox", notifier.run(nudges, lifecycle.tasks().clone(), lifecycle.soft().clone()));
+    let (tasks, soft, hard) = (lifecycle.tasks().clone(), lifecycle.soft().clone(), lifecycle.hard().clone());
+    lifecycle.spawn("outbox", notifier.run(nudges, tasks, soft, hard));
     Ok(())
 }
 

@@ -51,7 +51,6 @@ use crate::journal::{Journal, noted_agent, proves};
 use crate::json::Value;
 use crate::ledger::{InvoiceRow, Ledger};
 use crate::pairing::PairingDesk;
-use crate::presented::Status;
 use crate::rates::{RateCache, RateSource};
 use crate::secrets::MasterSecret;
 use crate::telemetry::{LoggedBody, Metrics, RequestRecord};
@@ -248,8 +247,7 @@ impl Walk {
     /// A read never changes what the shop is told, but where BTCPay has moved on it asks for a look. Polls
     /// stand behind it, so a full queue loses nothing.
     fn nudge(&self, row: &InvoiceRow, facts: &Facts) {
-        let told = row.presented.status;
-        if row.relayed && matches!(told, Status::New | Status::Paid) && told.as_str() != facts.status {
+        if present::differs(facts, row) {
             let _ = self.nudges.try_send(row.row_id.clone());
         }
     }

@@ -30,6 +30,18 @@ fn defaults_need_no_file() {
 }
 
 #[test]
+fn retries_of_notifications_have_bounds() {
+    for (written, problem) in [
+        ("[]", "has 0 entries"),
+        ("[60, 0]", "has 0, but must be from 1 to 2592000"),
+        ("[9223372036854775807]", "has 9223372036854775807"),
+    ] {
+        let said = refused(&format!("[notify]\nretry_after_seconds = {written}\n"), &[]);
+        assert!(said.contains("notify.retry_after_seconds") && said.contains(problem), "{said}");
+    }
+}
+
+#[test]
 fn the_example_is_valid_and_has_every_key() {
     let config = Config::load(Some(Path::new("config.example.toml")), []).expect("the example is valid");
     let known = serde_json::to_value(&config).expect("the configuration is plain data");

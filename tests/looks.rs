@@ -4,15 +4,20 @@
 
 #[path = "looks/notifying.rs"]
 mod notifying;
+#[path = "looks/places.rs"]
+mod places;
+#[path = "looks/polls.rs"]
+mod polls;
 mod support;
 
 use std::time::Duration;
 
-use notifying::{Ahead, order, quick};
+use notifying::{Ahead, quick};
 use payferry::app::{Rooms, now_ms};
 use payferry::ledger::{Glance, Rest, Store};
 use payferry::sandbox::{Fault, Matching};
 use support::listening::{Listening, Reaction};
+use support::notifying::order;
 use support::process::free_address;
 use support::{Stage, until, until_async};
 

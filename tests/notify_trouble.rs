@@ -58,11 +58,17 @@ async fn a_forged_or_replayed_notification_changes_nothing() {
 
 #[tokio::test]
 async fn what_happened_while_btcpay_was_away_is_found_when_it_is_back() {
-    let stage = Stage::set_with(&quick("poll_every_seconds = 1\n")).await;
+    // No poll finds them: the first is an hour away.
+    let stage = Stage::set_with(&quick("poll_every_seconds = 3600\n")).await;
     let shop = stage.paired_shop().await;
-    let listening = Listening::new(None).await;
+    let (listening, other) = (Listening::new(None).await, Listening::new(None).await);
     let (paid, expired) = (order(&shop, &listening).await, order(&shop, &listening).await);
+    let asking = order(&shop, &other).await;
     stage.close_btcpay().await;
+    // The outage is seen by a look at another invoice.
+    let ledger = stage.ledger().await;
+    let row = ledger.find_invoice(&asking).await.unwrap().unwrap().row_id;
+    assert!(ledger.ask_resend(&row, app::now_ms()).await.unwrap());
     stage.sandbox.owner().pay(&paid, &stage.due(&paid)).unwrap();
     stage.sandbox.owner().confirm(&paid).unwrap();
     stage.sandbox.owner().expire(&expired).unwrap();

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, PublicUrl};
 use crate::delivery::IpNet;
 
+/// Most tries after the first.
+const MOST_RETRIES: usize = 100;
+/// Longest time between two tries, in seconds: thirty days.
+const LONGEST_RETRY_SECONDS: u64 = 30 * 86_400;
+
 /// Notifications, in and out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,7 +34,7 @@ pub struct NotifySection {
     pub retry_after_seconds: Vec<u64>,
     /// Seconds between two looks at an invoice that money can still move.
     pub poll_every_seconds: u64,
-    /// Most invoices read at BTCPay a second, for all looks together.
+    /// Most invoices polled at BTCPay a second, all together; those that BTCPay notified of have five times as many.
     pub reads_per_second: u32,
     /// Milliseconds that a shop has for its answer.
     pub delivery_timeout_ms: u64,
@@ -70,6 +75,16 @@ impl NotifySection {
         if self.public_url.is_some() && self.listen.is_none() {
             let problem = "is set, but notify.listen is not: nothing would listen there";
             return Err(ConfigError::invalid("notify.public_url", problem));
+        }
+        let retries = &self.retry_after_seconds;
+        if retries.is_empty() || retries.len() > MOST_RETRIES {
+            let problem = format!("has {} entries, but must have 1 to {MOST_RETRIES}", retries.len());
+            return Err(ConfigError::invalid("notify.retry_after_seconds", problem));
+        }
+        if let Some(seconds) = retries.iter().find(|seconds| !(1..=LONGEST_RETRY_SECONDS).contains(*seconds))
+        {
+            let problem = format!("has {seconds}, but must be from 1 to {LONGEST_RETRY_SECONDS}");
+            return Err(ConfigError::invalid("notify.retry_after_seconds", problem));
         }
         let within = [
             ("delay_after_create_ms", self.delay_after_create_ms, 0, 600_000),

@@ -43,7 +43,7 @@ pub use serving_lock::ServingLock;
 use sqlx::SqlitePool;
 use std::path::Path;
 pub use store_life::StoreUse;
-pub use wakes::{Glance, Rest};
+pub use wakes::{Beyond, Glance, Rest};
 use writer::{Ending, Writer};
 
 /// Why the ledger cannot answer. Never holds a value, only what kind of trouble it is.

@@ -27,6 +27,8 @@ pub struct Attended {
     pub resend: bool,
     /// BTCPay has notified of it: it is looked at before those that are only polled.
     pub urgent: bool,
+    /// When it is looked at next, milliseconds since 1970.
+    pub wake_at: Option<i64>,
     /// When a look at it ended last, milliseconds since 1970; 0: never.
     pub looked_at: i64,
     /// Looks in a row that did not show it.
@@ -207,6 +209,7 @@ fn attended(row: &SqliteRow) -> Result<Attended, LedgerError> {
         wakes: get("wakes")?,
         resend: get("resend")? != 0,
         urgent: get("urgent")? != 0,
+        wake_at: row.try_get("wake_at").map_err(sqlite::error)?,
         looked_at: get("looked_at")?,
         blind_looks: u32::try_from(get("blind_looks")?)
             .map_err(|_| LedgerError::Unreadable("blind_looks"))?,

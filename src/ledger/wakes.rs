@@ -6,7 +6,7 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::{Ledger, LedgerError, sqlite};
+use super::{Attended, Ledger, LedgerError, sqlite};
 
 /// BTCPay's notifications have an invoice looked at no more often than this, in ms: whoever knows its address
 /// must not keep a signed read going.
@@ -42,6 +42,17 @@ impl Rest {
     pub fn until(until_ms: Option<i64>) -> Self {
         Self { until_ms, glance: Glance::None }
     }
+}
+
+/// Times that nothing has where the clock was right, milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond {
+    /// Of the last look.
+    pub looked_at: i64,
+    /// Of the next look.
+    pub wake_at: i64,
+    /// Of the first look.
+    pub first_wake_at: i64,
 }
 
 const NOTIFIED: &str = "UPDATE invoices SET urgent = 1, wakes = wakes + 1, \
@@ -130,6 +141,43 @@ impl Ledger {
         let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE wake_at > ?";
         let write = self.writer.write(move |connection| {
             let wake = sqlx::query(sql).bind(now_ms).bind(longest_ms);
+            Box::pin(async move { wake.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Lets every invoice be looked at now that was put to sleep by a clock that was ahead, as its times show.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn wake_wrongly_asleep(&self, beyond: Beyond, now_ms: i64) -> Result<(), LedgerError> {
+        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE wake_at > ? \
+                   AND (looked_at > ? OR wake_at > ? OR (looked_at = 0 AND wake_at > ?))";
+        let write = self.writer.write(move |connection| {
+            let wake = sqlx::query(sql)
+                .bind(now_ms)
+                .bind(now_ms)
+                .bind(beyond.looked_at)
+                .bind(beyond.wake_at)
+                .bind(beyond.first_wake_at);
+            Box::pin(async move { wake.execute(connection).await.map(drop).map_err(sqlite::error) })
+        });
+        write.await
+    }
+
+    /// Has an invoice looked at by then at the latest, if its texts are still there.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn wake_by(&self, invoice: &Attended, at_ms: i64) -> Result<(), LedgerError> {
+        if invoice.wake_at.is_some_and(|wake_at| wake_at <= at_ms) {
+            return Ok(());
+        }
+        let row_id = invoice.row.row_id.clone();
+        let sql = "UPDATE invoices SET wake_at = ?, wakes = wakes + 1 WHERE row_id = ? AND relayed = 1 \
+                   AND state = 'created' AND erased_at IS NULL AND (wake_at IS NULL OR wake_at > ?)";
+        let write = self.writer.write(move |connection| {
+            let wake = sqlx::query(sql).bind(at_ms).bind(row_id.clone()).bind(at_ms);
             Box::pin(async move { wake.execute(connection).await.map(drop).map_err(sqlite::error) })
         });
         write.await

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::hold::held_until;
 use super::look::Looked;
 use super::schedule::next_look;
 use super::unseen::{AFTER_OUTAGE_MS, after_defect_ms};
@@ -42,6 +43,15 @@ pub(super) enum Turn {
     Leave,
 }
 
+/// Why an invoice is attended to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its time has come.
+    Due,
+    /// A shop's read saw that BTCPay says something else than the shop was told.
+    Nudged,
+}
+
 /// One invoice with what belongs to it.
 pub(super) struct Case<'a> {
     pub(super) invoice: &'a Attended,
@@ -53,15 +63,15 @@ pub(super) struct Case<'a> {
 
 impl Notifier {
     /// Attends to the invoice until it can sleep; whatever goes wrong is logged and tried again.
-    pub(super) async fn attend(&self, row_id: &str, stop: &CancellationToken) {
-        if let Err(error) = self.turns(row_id, stop).await {
+    pub(super) async fn attend(&self, row_id: &str, why: Why, stop: &CancellationToken) {
+        if let Err(error) = self.turns(row_id, why, stop).await {
             tracing::warn!(row = row_id, %error, "invoice_not_attended");
             self.metrics.attend_failed();
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 
-    async fn turns(&self, row_id: &str, stop: &CancellationToken) -> Result<(), AttendError> {
+    async fn turns(&self, row_id: &str, why: Why, stop: &CancellationToken) -> Result<(), AttendError> {
         for turn in 1.. {
             if stop.is_cancelled() {
                 // In a drain nothing new is begun; the ledger has what is left.
@@ -75,6 +85,11 @@ impl Notifier {
                 found => found?,
             };
             let Some(invoice) = invoice else { return Ok(()) };
+            let held =
+                (turn == 1 && why == Why::Nudged).then(|| held_until(&invoice, (self.clock)())).flatten();
+            if let Some(until_ms) = held {
+                return Ok(self.ledger.wake_by(&invoice, until_ms).await?);
+            }
             let done = self.turn(&invoice, stop).await;
             let now_ms = (self.clock)();
             let rest = match &done {
@@ -112,9 +127,18 @@ impl Notifier {
         let case = Case { invoice, store: &store, words: &words, credential: credential.as_deref() };
         // The first try of what waits comes before anything else: a shop hears one thing after the other.
         if let Some(waiting) = invoice.waiting.as_ref().filter(|waiting| waiting.tries == 0) {
-            return Ok(self.deliver(&case, waiting).await?);
+            let turn = self.deliver(&case, waiting).await?;
+            let Turn::Sleep(place_at) = turn else { return Ok(turn) };
+            let look_at = self.looked_at_without_place(&case, waiting);
+            if look_at > (self.clock)() {
+                return Ok(Turn::Sleep(place_at.into_iter().chain([look_at]).min()));
+            }
         }
-        match self.look(&case, stop).await {
+        let looked = self.look(&case, stop).await;
+        if stop.is_cancelled() {
+            return Ok(Turn::Leave);
+        }
+        match looked {
             Ok(looked) => self.decide(&case, &looked).await,
             Err(error) => self.without_btcpay(&case, &error).await,
         }
@@ -144,12 +168,14 @@ impl Notifier {
             self.repeat(case, looked, now_ms).await?;
             return Ok(Turn::Again);
         }
+        let mut retry = waiting.as_ref().map(|waiting| waiting.next_at);
         if let Some(waiting) = waiting.as_ref().filter(|waiting| self.is_due(waiting, now_ms)) {
-            return Ok(self.deliver(case, waiting).await?);
+            match self.deliver(case, waiting).await? {
+                Turn::Sleep(until_ms) => retry = until_ms,
+                turn => return Ok(turn),
+            }
         }
-        let every_ms = ms(self.config.poll_every_seconds.saturating_mul(1000));
-        let look = next_look(presented.status, presented.since_ms, now_ms, every_ms);
-        let retry = waiting.as_ref().map(|waiting| waiting.next_at);
+        let look = next_look(&presented, now_ms, self.every_ms());
         let until_ms = [look, retry, next.map(|(_, at)| at)].into_iter().flatten().min();
         Ok(Turn::Rest(Rest { until_ms, glance: Glance::Seen }))
     }
@@ -201,6 +227,21 @@ impl Notifier {
             resent: true,
         };
         self.ledger.tell(told, now_ms).await
+    }
+
+    /// When the invoice may be looked at though the first try of what waits has found no place at its shop. After
+    /// the time of a try that counts as one that failed: the next step may be taken. Milliseconds since 1970.
+    fn looked_at_without_place(&self, case: &Case<'_>, waiting: &Waiting) -> i64 {
+        let Attended { urgent, looked_at, .. } = case.invoice;
+        let failed_at = waiting.created_at.saturating_add(ms(self.config.delivery_timeout_ms));
+        // Later than now: the clock was set back.
+        let looked_at = if *looked_at > (self.clock)() { 0 } else { *looked_at };
+        let poll_at = if *urgent { 0 } else { looked_at.saturating_add(self.every_ms()) };
+        failed_at.max(poll_at)
+    }
+
+    fn every_ms(&self) -> i64 {
+        ms(self.config.poll_every_seconds.saturating_mul(1000))
     }
 
     /// Due, or further ahead than any retry: then the clock was set back.

@@ -57,14 +57,17 @@ impl Notifier {
             return Err(LookError::Down);
         }
         // What BTCPay has notified of does not queue behind polls.
-        if !invoice.urgent {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Err(LookError::Stopping),
-                () = self.under_way.hurried(&invoice.row.row_id) => {}
-                () = self.pace.turn() => {}
+        let paced = async {
+            if !invoice.urgent {
+                tokio::select! {
+                    biased;
+                    () = self.under_way.hurried(&invoice.row.row_id) => {}
+                    () = self.pace.turn() => return,
+                }
             }
-        }
+            self.urgent_pace.turn().await;
+        };
+        stop.run_until_cancelled(paced).await.ok_or(LookError::Stopping)?;
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;
         self.note(case, &answer).await?;
         let answer = answer?;

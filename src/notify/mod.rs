@@ -7,6 +7,7 @@
 mod attend;
 pub mod body;
 mod engine;
+mod hold;
 mod hosts;
 pub mod intake;
 mod look;
@@ -20,6 +21,7 @@ mod unseen;
 mod witness;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Notify;
 
@@ -39,6 +41,9 @@ use crate::secrets::MasterSecret;
 use crate::telemetry::Metrics;
 use crate::walk::upstream::Upstream;
 
+/// What BTCPay has notified of is read so many times faster than polls at most.
+const URGENT_TIMES: u32 = 5;
+
 /// Everything that notifying needs.
 pub struct Notifier {
     ledger: Ledger,
@@ -55,6 +60,8 @@ pub struct Notifier {
     notifications: Notifications,
     under_way: under_way::UnderWay,
     pace: under_way::Pace,
+    urgent_pace: under_way::Pace,
+    polls_late: AtomicBool,
     outages: outages::Outages,
     unkept: outbox::Unkept,
     awake: Notify,
@@ -111,9 +118,11 @@ impl Notifier {
             clock,
             random,
             notifications: Notifications::default(),
-            hosts: Hosts::new(config.deliveries_per_shop),
+            hosts: Hosts::new(config.deliveries_per_shop, config.attended_at_once),
             under_way: under_way::UnderWay::default(),
             pace: under_way::Pace::new(config.reads_per_second),
+            urgent_pace: under_way::Pace::new(config.reads_per_second.saturating_mul(URGENT_TIMES)),
+            polls_late: AtomicBool::new(false),
             config,
             outages: outages::Outages::default(),
             unkept: outbox::Unkept::default(),

@@ -137,7 +137,7 @@ impl Notifier {
         let headers = self.headers(case, &body);
         let body = Bytes::copy_from_slice(&body);
         let outcome = self.deliveries.post(&target, pinned.as_ref(), headers, body).await;
-        drop(place);
+        place.end(outcome.is_ok());
         self.settle(case, waiting, &outcome).await?;
         Ok(Turn::Again)
     }

@@ -147,6 +147,7 @@ pub struct Metrics {
     outbox_depth: Gauge,
     outbox_oldest_seconds: Gauge,
     outbox_given_up: Gauge,
+    poll_late_seconds: Gauge,
     ledger_commits: Counter,
     connections: Gauge,
     in_flight: Gauge,
@@ -178,6 +179,7 @@ impl Metrics {
             attend_failures: Counter::default(),
             outbox_depth: Gauge::default(),
             outbox_oldest_seconds: Gauge::default(),
+            poll_late_seconds: Gauge::default(),
             outbox_given_up: Gauge::default(),
             ledger_commits: Counter::default(),
             connections: Gauge::default(),
@@ -237,6 +239,11 @@ impl Metrics {
             "Notifications of the last 7 days that their shops never took, with nothing after them",
             self.outbox_given_up.clone(),
         );
+        all.register(
+            "poll_late_seconds",
+            "How long the poll that waits longest is overdue",
+            self.poll_late_seconds.clone(),
+        );
         all.register("ledger_commits", "Durable commits of the ledger", self.ledger_commits.clone());
         all.register("connections", "Open connections of shops", self.connections.clone());
         all.register("in_flight", "Requests that are being answered", self.in_flight.clone());
@@ -275,6 +282,11 @@ impl Metrics {
         self.outbox_depth.set(depth);
         self.outbox_oldest_seconds.set(oldest_seconds);
         self.outbox_given_up.set(given_up);
+    }
+
+    /// Shows how long the poll that waits longest is overdue, in seconds.
+    pub fn set_poll_late(&self, seconds: i64) {
+        self.poll_late_seconds.set(seconds);
     }
 
     /// Counts one exchange with a BTCPay server; `server` is its name in the configuration.

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::create::{WordsSealed, open_words};
 use super::facts::{Facts, FactsError};
 use super::filter::ListFilter;
 use super::observe::{self, Witness};
-use super::present::present;
+use super::present::{differs, present};
 use super::render::{self, Invoice};
 use super::upstream::{InvoiceList, UpstreamError};
 use crate::contract::{Audience, Era, ErrorCode};
@@ -72,6 +73,8 @@ pub struct Scribe {
     pub agent: String,
     /// Where divergences are noted.
     pub journal: Journal,
+    /// Takes the row ids of invoices that BTCPay has moved on, as the list saw.
+    pub nudges: mpsc::Sender<String>,
 }
 
 /// A part of the list.
@@ -236,7 +239,13 @@ impl Drop for Listing {
 impl Scribe {
     fn shown(&self, facts: Facts, row: Option<&InvoiceRow>) -> Result<Value, ListingError> {
         let facts = match row {
-            Some(row) => present(facts, row),
+            Some(row) => {
+                if differs(&facts, row) {
+                    // Polls stand behind it, so a full queue loses nothing.
+                    let _ = self.nudges.try_send(row.row_id.clone());
+                }
+                present(facts, row)
+            }
             None => facts,
         };
         let words = match row {

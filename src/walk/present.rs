@@ -6,6 +6,12 @@
 use super::facts::Facts;
 use crate::ledger::InvoiceRow;
 
+/// Whether BTCPay says something else than the shop was told: then the invoice should be looked at.
+#[must_use]
+pub fn differs(facts: &Facts, row: &InvoiceRow) -> bool {
+    row.relayed && row.presented.status.as_str() != facts.status
+}
+
 /// The facts with the state that the shop was told, and without the mark that only BTCPay should see.
 #[must_use]
 pub fn present(facts: Facts, row: &InvoiceRow) -> Facts {

@@ -1,35 +1,16 @@
 //! A notifier whose clock goes as its story wants.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
-use payferry::app::{self, Rooms};
-use payferry::delivery::Deliveries;
-use payferry::directory::Directory;
-use payferry::journal::Journal;
-use payferry::notify::{Notifier, NotifierParts};
-use payferry::telemetry::Metrics;
-use tokio::sync::{Mutex, MutexGuard, mpsc};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use payferry::app;
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::support::listening::Listening;
-use super::support::{Shop, Stage};
+use super::support::Stage;
+use super::support::notifying::{Attending, quick as scaled_down};
 
-/// Times scaled down; `more` ends the section.
+/// Times scaled down, but for the pause after `confirmed`; `more` ends the section.
 pub fn quick(more: &str) -> String {
-    format!(
-        "[notify]\nallow_private = [\"127.0.0.0/8\"]\ndelay_after_create_ms = 0\ncomplete_after_seconds = 2592000\n\
-         retry_after_seconds = [1, 1, 1]\ndelivery_timeout_ms = 700\n{more}"
-    )
-}
-
-pub async fn order(shop: &Shop, listening: &Listening) -> String {
-    let url = listening.url();
-    let members =
-        format!(r#""price":10,"currency":"EUR","extendedNotifications":true,"notificationURL":"{url}""#);
-    shop.create(&members).await.invoice_id()
+    scaled_down(more).replace("complete_after_seconds = 1\n", "complete_after_seconds = 2592000\n")
 }
 
 static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
@@ -42,8 +23,7 @@ fn clock() -> i64 {
 /// The only notifier on the stage's ledger, until it is dropped; its clock is ahead of the others'.
 pub struct Ahead {
     _alone: MutexGuard<'static, ()>,
-    _stop: DropGuard,
-    _nudge: mpsc::Sender<String>,
+    _attending: Attending,
 }
 
 impl Ahead {
@@ -51,26 +31,7 @@ impl Ahead {
     pub async fn alone(stage: &Stage) -> Self {
         let alone = ALONE.lock().await;
         AHEAD_MS.store(0, Ordering::SeqCst);
-        stage.lifecycle.drain();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let Rooms { ledger, secrets, upstream } = Rooms::open(&stage.config()).await.unwrap();
-        let section = stage.config().notify;
-        let notifier = Notifier::new(NotifierParts {
-            directory: Directory::load(ledger.clone()).await.unwrap(),
-            ledger,
-            secrets,
-            upstream,
-            deliveries: Deliveries::new(section.allow_private.clone(), section.delivery_timeout()).unwrap(),
-            metrics: Metrics::new(),
-            journal: Journal::new(Metrics::new(), app::now_ms).0,
-            clock,
-            random: app::random,
-            config: section,
-        });
-        let (nudge, nudges) = mpsc::channel(1);
-        let stop = CancellationToken::new();
-        tokio::spawn(Arc::clone(&notifier).run(nudges, TaskTracker::new(), stop.clone()));
-        Self { _alone: alone, _stop: stop.drop_guard(), _nudge: nudge }
+        Self { _alone: alone, _attending: Attending::instead(stage, clock).await }
     }
 
     /// So much later.

@@ -96,7 +96,7 @@ impl Attending {
         let (nudge, nudges) = mpsc::channel(1);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let notifier = notifier(config, clock).await;
-        tokio::spawn(notifier.run(nudges, tasks.clone(), stop.clone()));
+        tokio::spawn(notifier.run(nudges, tasks.clone(), stop.clone(), CancellationToken::new()));
         Self { stop, tasks, _nudges: nudge }
     }
 

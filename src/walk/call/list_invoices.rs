@@ -47,6 +47,7 @@ fn scribe(call: &Call<'_>, shop: &Shop) -> Scribe {
         secrets: Arc::clone(&walk.secrets),
         era: call.request.era(shop.overrides.era),
         agent: call.noted_agent().to_owned(),
+        nudges: walk.nudges.clone(),
         journal: walk.journal.clone(),
     }
 }
