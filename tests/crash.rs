@@ -106,13 +106,13 @@ fn judge(invoices: &[Invoice], heard: &[Heard]) -> Verdict {
             Status::Paid => "1003 paid",
             _ => continue,
         };
-        if told.last().map(String::as_str) != Some(last) {
-            verdict.lost.push(format!("{} {told:?} instead of {last}", invoice.id));
+        let taken = taken.remove(&invoice.id).unwrap_or_default();
+        if taken.last().map(String::as_str) != Some(last) {
+            verdict.lost.push(format!("{} took {taken:?} of {told:?} instead of {last}", invoice.id));
         }
         if told.windows(2).any(|pair| rank(&pair[0]) > rank(&pair[1])) {
             verdict.reordered.push(format!("{} {told:?}", invoice.id));
         }
-        let taken = taken.remove(&invoice.id).unwrap_or_default();
         verdict.duplicates += taken.windows(2).filter(|pair| pair[0] == pair[1]).count();
     }
     verdict.twins =
@@ -174,5 +174,6 @@ async fn no_kill_loses_or_reorders_what_a_shop_must_hear() {
     assert!(verdict.lost.is_empty(), "lost: {:?}", verdict.lost);
     assert!(verdict.reordered.is_empty(), "reordered: {:?}", verdict.reordered);
     assert!(verdict.twins.is_empty(), "orders with two invoices: {:?}", verdict.twins);
+    assert!(verdict.duplicates <= kills * WORKERS, "a shop is told twice only where a kill hid its answer");
     drop(process);
 }
