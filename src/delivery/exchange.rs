@@ -146,7 +146,9 @@ mod tests {
             queue.push(stream);
         }
         let (_listener, answers) = live().await;
-        let stream = connect(&[swallows, answers]).await.expect("the second one listens");
+        let addresses = [swallows, answers];
+        let stream = tokio::time::timeout(Duration::from_secs(10), connect(&addresses)).await;
+        let stream = stream.expect("long before a delivery ends").expect("the second one listens");
         assert_eq!(stream.peer_addr().expect("connected"), answers);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use payferry::app::now_ms;
+use payferry::sandbox::{Fault, Matching};
 
 use crate::support::listening::{Listening, Reaction};
 use crate::support::notifying::{Attending, looks, order, outbox, pay, quick};
@@ -32,6 +33,28 @@ async fn a_drain_ends_the_delivery_under_way_and_begins_no_other() {
     listening.reacts(&[Reaction::Answers("200 OK")]);
     let attending = Attending::start(&stage, now_ms).await;
     listening.hears(&["1003 paid", "1005 confirmed", "1006 complete"]).await;
+    attending.drain().await;
+}
+
+/// A look that is under way ends; what it found is told by the next start.
+#[tokio::test]
+async fn a_drain_ends_the_look_under_way_and_tells_nobody() {
+    let stage = Stage::set_with(&quick("poll_every_seconds = 1\n")).await;
+    let shop = stage.paired_shop().await;
+    let listening = Listening::new(None).await;
+    let id = order(&shop, &listening).await;
+    let slowly = Fault::Delay(Duration::from_millis(1500));
+    stage.sandbox.faults().always(Matching::on("GET", "/invoices/"), slowly);
+    let attending = Attending::instead(&stage, now_ms).await;
+    pay(&stage, &id);
+    stage.sandbox.faults().forget_requests();
+    until("BTCPay is being asked", || looks(&stage).len() == 1).await;
+    attending.drain().await;
+    assert!(listening.heard().is_empty(), "a delivery was begun in a drain");
+
+    stage.sandbox.faults().clear();
+    let attending = Attending::start(&stage, now_ms).await;
+    listening.hears(&["1003 paid"]).await;
     attending.drain().await;
 }
 
