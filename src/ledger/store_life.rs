@@ -88,11 +88,12 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn store_use(&self, id: &str) -> Result<StoreUse, LedgerError> {
         let sql = "SELECT (SELECT COUNT(*) FROM credentials WHERE store_id = ? AND revoked_at IS NULL), \
-                   (SELECT COUNT(*) FROM invoices WHERE store_id = ? AND state = 'pending'), \
+                   (SELECT COUNT(*) FROM invoices WHERE store_id = ? AND state = 'pending' AND dialect <> 'check'), \
                    (SELECT COUNT(*) FROM invoices WHERE store_id = ? AND invoice_id IS NOT NULL), \
                    (SELECT COUNT(*) FROM notifications n JOIN invoices i ON i.row_id = n.row_id \
                    WHERE i.store_id = ? AND n.state = 'waiting')";
         let row = sqlx::query(sql)
+            .bind(id)
             .bind(id)
             .bind(id)
             .bind(id)

@@ -99,7 +99,7 @@ async fn take(notifier: &Arc<Notifier>, request: Request<Incoming>) -> StatusCod
     let body = Limited::new(body, LONGEST_BODY).collect();
     let Ok(Ok(body)) = tokio::time::timeout(BODY_WITHIN, body).await else { return StatusCode::BAD_REQUEST };
     let body = body.to_bytes();
-    let members = json::parse(&body).ok();
+    let members = json::parse_within(&body, json::MOST_VALUES).ok();
     let event = members.as_ref().and_then(event);
     notifier.metrics.notified(if event.is_some() { "enveloped" } else { "flat" });
     if let Some(members) = members {

@@ -54,7 +54,8 @@ pub(super) fn rewritten(
         true => was,
         false => Event::telling(step.then.status)?,
     };
-    let form = notifier.form(case, was)?;
+    // Every shop that is told anything is told a repeat, in the form of all that it is told.
+    let form = notifier.form(case, Event::ManuallyNotified)?;
     Some(notification(notifier, case, looked, step, (waiting.id.clone(), event, form)))
 }
 

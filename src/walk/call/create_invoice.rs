@@ -22,7 +22,7 @@ pub(super) async fn create_invoice(call: &mut Call<'_>, shop: Shop) -> Result<Re
     if shop.dialect == Dialect::PosToken && request.body.len() > LONGEST_POS_BODY {
         return Err(Refusal::new(
             ErrorCode::BodyTooLarge,
-            "an order with a POS token is this long".to_owned(),
+            format!("an order with a POS token has at most {LONGEST_POS_BODY} bytes"),
         ));
     }
     let commission = Commission {
