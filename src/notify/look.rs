@@ -57,15 +57,16 @@ impl Notifier {
             return Err(LookError::Down);
         }
         // What BTCPay has notified of does not queue behind polls.
+        let number = self.under_way.number(&invoice.row.row_id);
         let paced = async {
             if !invoice.urgent {
                 tokio::select! {
                     biased;
                     () = self.under_way.hurried(&invoice.row.row_id) => {}
-                    () = self.pace.turn() => return,
+                    () = self.pace.turn(number) => return,
                 }
             }
-            self.urgent_pace.turn().await;
+            self.urgent_pace.turn(number).await;
         };
         stop.run_until_cancelled(paced).await.ok_or(LookError::Stopping)?;
         let answer = self.upstream.read_invoice(store, id, LOOK_WITHIN).await;

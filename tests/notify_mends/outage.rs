@@ -45,8 +45,7 @@ async fn watched(stage: &Stage, listening: &Listening) -> Vec<(Duration, usize)>
 /// server that has just come back, and the customer first who has waited longest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_outage_hid_is_found_at_a_bounded_rate_the_oldest_first() {
-    // Few at once: those that start together overtake each other.
-    let settings = format!("poll_every_seconds = 3600\nreads_per_second = {RATE}\nattended_at_once = 4\n");
+    let settings = format!("poll_every_seconds = 3600\nreads_per_second = {RATE}\n");
     let stage = Stage::set_with(&quick(&settings)).await;
     let shop = stage.paired_shop().await;
     let listening = Listening::new(None).await;
@@ -78,9 +77,10 @@ async fn what_an_outage_hid_is_found_at_a_bounded_rate_the_oldest_first() {
         }
     }
     let places: Vec<_> = first.iter().map(|id| ids.iter().position(|other| other == *id).unwrap()).collect();
+    // The first second has a burst of turns, which go to whoever is there first; none is left behind.
     let latest = places.iter().enumerate().map(|(place, age)| place.saturating_sub(*age)).max();
     assert!(
-        latest.is_some_and(|latest| latest < INVOICES / 2),
+        latest.is_some_and(|latest| latest < INVOICES / 3),
         "looked at in this order of their age: {places:?}"
     );
 }
